@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is shown: labelled maps at token, word or sentence level, chosen from a trace.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "regard/trace/trace.h"
+
+namespace regard {
+
+enum class Level { kToken, kWord, kSentence };
+Level level_named(std::string_view name);  // Error (usage) naming the three
+std::string_view name_of(Level level);
+
+// A row or column: a token, a word or a sentence. Special tokens are units of their own.
+struct Unit {
+  std::string text;                  // as typed; a token's piece, a special token's name
+  Span span;                         // bytes of its own text
+  int sequence = 0;                  // 0 first text, 1 second, -1 special
+  std::vector<std::int64_t> tokens;  // indices, ascending
+  bool special = false;
+  bool wordlike = false;             // has a letter or digit: no punctuation, not special
+};
+
+// The units of a trace at a level, in order. Words follow UAX #29; a token that straddles two
+// words belongs to the one where it starts; a token without bytes that is not special joins
+// nobody and stands alone. Padding tokens (key_valid 0) are units at token level only.
+std::vector<Unit> units_of(const Trace& trace, Level level);
+
+// One head's map at a level. Clark et al. 2019: weights summed over the tokens attended TO and
+// averaged over the tokens attended FROM.
+struct HeadMap {
+  std::optional<HeadId> id;  // none: a mean
+  std::vector<HeadId> of;    // the heads of a mean
+  std::string why;           // how the head came to be shown: "asked for", or the choice's reason
+  std::int64_t rows = 0, columns = 0;
+  std::vector<float> weights;  // [rows, columns]
+};
+HeadMap head_map(const Trace& trace, HeadId id, const std::vector<Unit>& units);
+HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids, const std::vector<Unit>& units);
+
+// A link between two units: query attends to key.
+struct Link {
+  std::int64_t query = 0, key = 0;
+  float weight = 0;
+  HeadId head;
+};
+
+struct View {
+  std::string model, text;
+  std::optional<std::string> pair;
+  Level level = Level::kWord;
+  std::vector<Token> tokens;
+  std::vector<Unit> units;        // rows and columns of every map, at `level`
+  std::vector<Unit> words;        // at word level, for the data formats
+  std::vector<HeadMap> heads;     // the chosen one first
+  std::vector<Link> links;        // strongest first
+  std::vector<std::string> notes; // every choice made and every change to the raw weights
+};
+
+// Leaves units for which keep[i] is false out of rows, columns and links.
+void keep_units(View* view, const std::vector<bool>& keep);
+// In each row keeps the largest weights that together reach `mass` (0, 1] of the row's sum, zeroes
+// the rest, and says so in the notes.
+void keep_mass(View* view, double mass);
+
+}  // namespace regard

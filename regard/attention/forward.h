@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention that keeps what is needed to recompute any weight later: row log-sum-exps and a pooled
+// overview, never an N x N buffer. Source of the idea: Dao et al. 2022 (FlashAttention), Rabe &
+// Staats 2021.
+#pragma once
+
+#include <cstdint>
+
+#include "regard/attention/score.h"
+#include "regard/platform/threads.h"
+
+namespace regard {
+
+// Edge of an overview block: max(64, n / 512 rounded up to a multiple of 64), so that an overview
+// has at most 512 x 512 blocks. n = max(queries, keys).
+std::int64_t overview_edge(std::int64_t n);
+
+struct AttentionInput {
+  const float* query = nullptr;  // [head, query, dim]
+  const float* key = nullptr;    // [kv head, key, dim]
+  const float* value = nullptr;  // [kv head, key, value_dim]
+  const std::uint8_t* key_valid = nullptr;  // [keys] or null
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;  // divides heads; kv head = head / (heads / kv_heads)
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t dim = 0;
+  std::int64_t value_dim = 0;
+  ScoreSpec score;
+};
+
+struct AttentionOutput {
+  float* out = nullptr;           // [query, head, value_dim]: ready for the output projection
+  double* lse = nullptr;          // [head, query]; -inf for a row that sees nothing
+  float* overview_sum = nullptr;  // [head, query block, key block], sum of weights; null: none
+  float* overview_max = nullptr;  // the same shape, largest weight; null: none
+};
+
+// Fully masked rows give zeros. Throws Error naming head and position when a row's log-sum-exp is
+// NaN or +inf (an infinity or NaN in query or key).
+void attention_forward(const AttentionInput& in, const AttentionOutput& out,
+                       const CancelToken* cancel = nullptr);
+
+}  // namespace regard

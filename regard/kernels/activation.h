@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activations, in place over `count` floats; accurate to 2e-7 absolute or 1e-6 relative.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace regard::kernels {
+
+enum class Activation {
+  kGelu,      // x/2 (1 + erf(x / sqrt 2)), Hendrycks & Gimpel 2016
+  kGeluTanh,  // its tanh approximation
+  kRelu,
+  kSilu,      // x / (1 + exp(-x))
+  kTanh,
+};
+
+// By the name in a config.json ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish",
+// "tanh"); nothing when unknown.
+std::optional<Activation> activation_named(std::string_view name);
+
+void activate(Activation kind, float* x, std::int64_t count);
+
+}  // namespace regard::kernels

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = x W^T + b, the product of every projection.
+#pragma once
+
+#include <cstdint>
+
+#include "regard/tensor/tensor.h"
+
+namespace regard::kernels {
+
+// A weight as it lies in its file.
+struct Weight {
+  TensorView data;                // [out, in] kF32, kF16 or kBF16, row-major; or [in, out] when
+  bool transposed = false;        //   transposed (GPT-2's Conv1D)
+  const float* bias = nullptr;    // [out], or none
+  std::int64_t out() const { return data.shape[transposed ? 1 : 0]; }
+  std::int64_t in() const { return data.shape[transposed ? 0 : 1]; }
+};
+
+// y[i, o] = bias[o] + sum over k of x[i, k] * W[o, k], accumulated along k in ascending order in
+// fp32, whatever the number of rows, so that a row's result does not depend on its neighbours.
+// x: [rows, in] with row stride x_stride; y: [rows, out] with row stride y_stride (elements).
+// Weights stay where they are: a panel at a time is expanded to fp32 and packed on its way into
+// the product. Threads: parallel over panels (threads.h).
+void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weight& weight,
+            float* y, std::int64_t y_stride);
+
+}  // namespace regard::kernels

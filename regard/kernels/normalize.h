@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Normalisations over the last axis.
+#pragma once
+
+#include <cstdint>
+
+namespace regard::kernels {
+
+// Layer normalisation (Ba et al. 2016): y = (x - mean) / sqrt(variance + epsilon) * gain + bias,
+// variance over n (not n - 1). x, y: [rows, width], dense; y may be x. bias may be null.
+void layer_norm(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
+                const float* bias, float epsilon, float* y);
+
+}  // namespace regard::kernels

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A transformer opened from its checkpoint, and its one forward pass.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "regard/checkpoint/checkpoint.h"
+#include "regard/model/model_spec.h"
+#include "regard/model/observer.h"
+#include "regard/platform/threads.h"
+#include "regard/tensor/tensor.h"
+
+namespace regard {
+
+struct ModelInput {
+  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> types;      // token types, same length; empty: all 0
+  std::vector<std::uint8_t> key_valid;  // attention mask, same length; empty: all 1
+};
+
+// Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
+class Model {
+ public:
+  // A folder with config.json and weights. Weights stay in the mapped files. Throws Error for an
+  // unknown architecture or key, a missing tensor, a wrong shape or dtype.
+  static Model open(const std::string& folder);
+
+  const ModelSpec& spec() const { return spec_; }
+  const Checkpoint& checkpoint() const { return *checkpoint_; }
+  bool has_language_head() const;
+
+  // Runs the whole model and returns the last hidden state [token, width]. Throws Error when the
+  // input is empty, longer than max_positions (saying the limit), or an id or type is outside the
+  // vocabulary; when a hidden state turns NaN or infinite it says after which layer.
+  Tensor forward(const ModelInput& input, Observer* observer = nullptr,
+                 const Progress& progress = {}, const CancelToken* cancel = nullptr) const;
+
+  // Masked-LM logits [row, vocabulary] of hidden states [row, width]. REQUIRES:
+  // has_language_head().
+  Tensor language_logits(const float* hidden, std::int64_t rows) const;
+
+ private:
+  Model() = default;
+  struct Weights;
+  ModelSpec spec_;
+  std::shared_ptr<const Checkpoint> checkpoint_;
+  std::shared_ptr<const Weights> weights_;
+};
+
+}  // namespace regard

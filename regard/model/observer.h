@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where one may look into a forward pass, and change it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "regard/attention/score.h"
+#include "regard/tensor/tensor.h"
+#include "regard/trace/trace.h"
+
+namespace regard {
+
+enum class Point {
+  kEmbedding,      // [token, width], after the embedding's normalisation
+  kQuery,          // [head, token, dim], after everything that changes it, before the scale
+  kKey,            // [kv head, token, dim]
+  kValue,          // [kv head, token, dim]
+  kMixed,          // [token, head * dim], weighted values of all heads, before the projection
+  kAttentionOut,   // [token, width], after the projection, before the residual
+  kMlpOut,         // [token, width], before the residual
+  kHidden,         // [token, width], the layer's output
+};
+
+// A dense array of the running pass; writing to it changes what follows.
+struct MutableView {
+  float* data = nullptr;
+  Shape shape;
+};
+
+// What a layer's attention recorded. An observer may take it (share the pointer).
+struct AttentionRecord {
+  int layer = 0;
+  ScoreSpec score;
+  std::int64_t block_edge = 0;
+  Tensor query, key, value;             // as at the points
+  Buffer<double> lse;                   // [head, token]
+  Tensor overview_sum, overview_max;    // [head, block, block]
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void at(Point, int /*layer*/, MutableView) {}
+  // After the layer's attention. Called only with what wants_record() asked for.
+  virtual bool wants_record(int /*layer*/) { return false; }
+  virtual void record(std::shared_ptr<AttentionRecord>) {}
+};
+
+// Fills trace.layers with all heads of the chosen layers (all when empty).
+class Recorder : public Observer {
+ public:
+  explicit Recorder(Trace* trace, std::vector<int> layers = {});
+  bool wants_record(int layer) override;
+  void record(std::shared_ptr<AttentionRecord> record) override;
+
+ private:
+  Trace* trace_;
+  std::vector<int> layers_;
+};
+
+// Keeps only the given heads of a trace's layers (views into the same arrays). Throws Error for a
+// head that is not there.
+void keep_heads(Trace* trace, const std::vector<HeadId>& heads);
+
+}  // namespace regard

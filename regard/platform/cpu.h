@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which instruction set the kernels run on.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace regard {
+
+// Names of the instruction sets that this build and this machine both have, best first, as Highway
+// names them in lower case: "avx3", "avx2", "sse4", "neon", "scalar" ...
+std::vector<std::string> instruction_sets();
+
+// The one in use.
+std::string instruction_set();
+
+// Limits the kernels to one of instruction_sets(); "" takes the limit away. Throws Error naming
+// the known ones otherwise. Call it while no kernel runs.
+void force_instruction_set(std::string_view name);
+
+}  // namespace regard

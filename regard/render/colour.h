@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Colours for weights: a perceptual, colour-blind-safe, single-direction map, light to dark, so
+// that darker is stronger on every background.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace regard {
+
+struct Rgb {
+  std::uint8_t r, g, b;
+  bool operator==(const Rgb&) const = default;
+};
+
+// t in [0, 1], clamped; NaN is grey. Lightness falls strictly with t.
+Rgb weight_colour(double t);
+// Black or white, whichever reads better on `background` (WCAG contrast).
+Rgb text_on(Rgb background);
+
+enum class Scale { kLinear, kLog };
+Scale scale_named(std::string_view name);  // Error (usage) naming the two
+// Position of a weight on the colour map: linear: weight / top; log: three decades below top.
+double scaled(double weight, double top, Scale scale);
+
+}  // namespace regard

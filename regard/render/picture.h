@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views as PNG, SVG and PDF, by Cairo and Pango.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "regard/analysis/view.h"
+#include "regard/render/colour.h"
+
+namespace regard {
+
+enum class PictureFormat { kPng, kSvg, kPdf };
+enum class PictureKind {
+  kHeatmap,   // the view's first map, words on both axes
+  kRow,       // one word's attention as bars
+  kAllHeads,  // a page of layers x heads
+};
+
+struct PictureStyle {
+  PictureKind kind = PictureKind::kHeatmap;
+  Scale scale = Scale::kLinear;
+  std::int64_t row = 0;                      // for kRow: index of the unit
+  bool dark = false;                         // dark page; cells still get darker with weight
+  std::optional<std::int64_t> source_date;   // seconds since 1970 for PDF metadata; reproducible
+};
+
+// The file's bytes. Equal input gives equal bytes. Throws Error when a side would pass 32,767
+// pixels, saying what to do.
+std::string draw(const View& view, PictureFormat format, const PictureStyle& style);
+
+}  // namespace regard

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one facade: everything that the terminal, the page and Python can ask. Start here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "regard/analysis/explain.h"
+#include "regard/analysis/view.h"
+#include "regard/model/model.h"
+#include "regard/platform/threads.h"
+#include "regard/session/settings.h"
+#include "regard/tokenizer/tokenizer.h"
+#include "regard/trace/trace.h"
+
+namespace regard {
+
+struct RunRequest {
+  std::string model;  // folder or short name; empty: the default
+  std::string text;
+  std::optional<std::string> pair;
+  std::vector<std::int64_t> ids;  // used as they are instead of the text when `use_ids`
+  bool use_ids = false;
+  bool truncate = false;    // cut to the model's limit instead of failing
+  std::vector<int> layers;  // record only these; empty: all
+  std::vector<HeadId> heads;  // record only these; empty: all
+};
+
+struct ViewRequest {
+  Level level = Level::kWord;
+  std::optional<int> layer, head;  // narrow the choice; both: that head
+  std::vector<HeadId> heads;       // these heads, in this order
+  bool mean = false;               // the mean of the heads that the above allows
+  bool all_heads = false;          // every head that the above allows
+  bool specials = true;            // show special tokens
+  std::optional<double> keep_mass;
+  std::size_t links = 12;
+};
+
+struct ModelEntry {
+  std::string name, path, note;  // note: why it cannot be opened, or where it comes from
+  bool opens = false;
+  std::string architecture;
+  std::int64_t layers = 0, heads = 0, bytes = 0;
+};
+
+// Thread safety: one caller at a time.
+class Session {
+ public:
+  explicit Session(Settings settings);
+  ~Session();
+
+  const Settings& settings() const;
+
+  // The folder that a model name stands for. Throws Error saying what was looked for and where.
+  std::string resolve(const std::string& model) const;
+  std::shared_ptr<const Model> open_model(const std::string& model);
+  // Null when the folder has no tokenizer.
+  std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& model);
+  std::vector<ModelEntry> list_models() const;
+
+  // Tokenise and run the model, recording. Notes in the trace say what was changed on the way.
+  Trace run(const RunRequest& request, const Progress& progress = {},
+            const CancelToken* cancel = nullptr);
+  Trace open_trace(const std::string& path) const;
+  // Ready-made weights: [query, key], [head, query, key] or [layer, head, query, key] in a .npy
+  // file, and a text file with one label a line.
+  Trace from_matrices(const std::string& npy, const std::string& labels) const;
+
+  View view(const Trace& trace, const ViewRequest& request) const;
+  // The heads a request allows, ascending.
+  std::vector<HeadId> select_heads(const Trace& trace, const ViewRequest& request) const;
+  // Index of the unit that `word` names: its text (exact, else ignoring case), or text#2 for its
+  // second occurrence, or @7 for the unit of that index. Throws Error (usage) listing the units.
+  std::int64_t find_unit(const std::vector<Unit>& units, const std::string& word) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// What this program is made of, for `regard --version`.
+std::string version_report();
+
+}  // namespace regard

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that is read from the environment, read once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace regard {
+
+struct Settings {
+  std::string model;                        // REGARD_MODEL: default model; empty: MiniLM
+  std::string cache_folder;                 // REGARD_CACHE, else XDG_CACHE_HOME/regard, else ~/.cache/regard
+  std::string instruction_set;              // REGARD_ISA: force one
+  int threads = 0;                          // REGARD_THREADS; 0: all cores
+  std::optional<std::int64_t> source_date;  // SOURCE_DATE_EPOCH
+  bool no_colour = false;                   // NO_COLOR is set and not empty
+  std::string colour_term, term;            // COLORTERM, TERM
+
+  // Throws Error (usage) naming a variable whose value makes no sense.
+  static Settings from_environment();
+};
+
+}  // namespace regard

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text to token ids and back to the bytes they came from. Equal to Hugging Face's tokenizers
+// library on the same tokenizer.json.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace regard {
+
+// Bytes [start, end) of a text.
+struct Span {
+  std::size_t start = 0;
+  std::size_t end = 0;
+  bool operator==(const Span&) const = default;
+};
+
+struct Token {
+  std::int64_t id = 0;
+  std::string text;     // the piece as the vocabulary spells it: "##ing", "[CLS]"
+  Span span;            // bytes of its own text; start = end for tokens that the template added
+  int sequence = -1;    // 0: first text, 1: second text, -1: added by the template
+  std::int64_t type = 0;  // token type (segment) id
+  bool special = false;   // [CLS], [SEP], [UNK] ... typed or added; [UNK] for unknown words is not
+};
+
+struct Encoding {
+  std::vector<Token> tokens;
+};
+
+// Thread safety: immutable after open; any number of threads.
+class Tokenizer {
+ public:
+  // From a model folder: tokenizer.json when it exists (and if broken, an Error: never a reason to
+  // fall back), else vocab.txt (WordPiece, with tokenizer_config.json's do_lower_case,
+  // strip_accents and tokenize_chinese_chars when that is there). Neither: Error.
+  static Tokenizer open(const std::string& folder);
+  // From the text of a tokenizer.json; `file` names it in errors.
+  static Tokenizer from_json(std::string_view json, const std::string& file);
+  // True when open() would find a file to read.
+  static bool present(const std::string& folder);
+
+  // Ids with the post-processor's special tokens ([CLS] ... [SEP] ... [SEP]). `text` is valid
+  // UTF-8. Truncation and padding asked for in tokenizer.json are ignored.
+  Encoding encode(std::string_view text) const;
+  Encoding encode_pair(std::string_view first, std::string_view second) const;
+  // The same without special tokens.
+  Encoding encode_plain(std::string_view text) const;
+
+  // Numbers of ids, added tokens included: highest id + 1.
+  std::int64_t vocabulary_size() const;
+  // Nothing when the id has no entry.
+  std::optional<std::string> piece(std::int64_t id) const;
+  std::optional<std::int64_t> id(std::string_view piece) const;
+  bool is_special(std::int64_t id) const;
+  // "WordPiece"; for `models info`.
+  std::string kind() const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace regard
