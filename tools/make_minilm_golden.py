@@ -12,9 +12,9 @@ in the metadata.
 import argparse
 import pathlib
 
-import safetensors.torch
 import torch
 import transformers
+from make_golden import save
 from transformers import AutoModel, AutoTokenizer
 
 OUTPUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "minilm.safetensors"
@@ -32,6 +32,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
     folder = parser.parse_args().folder
+    transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
@@ -58,7 +59,7 @@ def main():
         assert abs(found - weight) < 5e-5, (layer, head, query, key, found)
     metadata = {"tolerance": repr(max(1e-5, 3 * difference)), "model": "all-MiniLM-L6-v2",
                 "torch": torch.__version__, "transformers": transformers.__version__}
-    safetensors.torch.save_file(tensors, OUTPUT, metadata)
+    save(OUTPUT, tensors, metadata)
     print(f"{OUTPUT}: {OUTPUT.stat().st_size / 1024:.1f} KiB, tolerance {metadata['tolerance']}")
 
 
