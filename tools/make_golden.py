@@ -11,8 +11,10 @@ The reference is transformers with eager attention in float64. A tolerance is
 max(1e-5, 3 x PyTorch's own float32-float64 difference) and stands in the metadata of
 expected.safetensors, beside seed and versions.
 
-  python tools/make_golden.py            writes tests/golden/bert (numpy, torch 2.13, transformers 5.23)
-  python tools/make_golden.py --only pair
+  python tools/make_golden.py               writes tests/golden/bert
+  python tools/make_golden.py --only pair   one case of it
+
+The files in git were made with torch 2.13 and transformers 5.23.
 """
 
 import argparse
@@ -34,8 +36,8 @@ MOVES = 1e-3
 # tokens: length of the text. pair: the share of the tokens that is the first text. padding: the
 # positions whose keys are masked. lm: with the masked-LM head, and so with the prefix "bert.".
 BASE = dict(layers=2, heads=2, head_size=16, mlp=48, vocabulary=64, positions=48, types=2,
-            act="gelu", eps=1e-12, tokens=20, pair=None, padding=(), lm=False, tie=True, pooler=False,
-            half=False, shard=None)
+            act="gelu", eps=1e-12, tokens=20, pair=None, padding=(), lm=False, tie=True,
+            pooler=False, half=False, shard=None)
 CASES = {
     "one_layer": dict(layers=1, pooler=True),
     "four_layers": dict(layers=4, head_size=32, mlp=56, tokens=33),
@@ -52,7 +54,7 @@ CASES = {
     "three_types": dict(types=3, pair=(0.4, 0.7)),
     "pair": dict(pair=(0.55,), tokens=27),
     "padding": dict(layers=3, tokens=26, padding=(0, 1, 9, 22, 23, 24, 25)),
-    "pair_padding": dict(layers=2, tokens=70, positions=80, pair=(0.5,), padding=tuple(range(61, 70))),
+    "pair_padding": dict(tokens=70, positions=80, pair=(0.5,), padding=range(61, 70)),
     "masked_lm": dict(layers=2, vocabulary=101, lm=True, pair=(0.6,)),
     "masked_lm_untied": dict(layers=2, vocabulary=77, lm=True, act="gelu_new", tie=False),
     "half": dict(layers=2, head_size=24, half=True),

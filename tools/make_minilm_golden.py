@@ -35,7 +35,7 @@ def main():
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     attentions = {}
     for dtype in (torch.float32, torch.float64):
         model.to(dtype)
