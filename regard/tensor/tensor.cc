@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shapes, conversion to fp32, and aligned memory.
+#include "regard/tensor/tensor.h"
+
+#include <bit>
+#include <cstring>
+#include <new>
+
+#include "regard/platform/error.h"
+
+namespace regard {
+
+std::int64_t element_count(std::span<const std::int64_t> shape) {
+  std::int64_t count = 1;
+  bool zero = false;
+  for (const std::int64_t axis : shape) {
+    if (axis < 0) throw Error("shape " + to_string(shape) + ": expected axes of 0 or more");
+    zero = zero || axis == 0;
+  }
+  if (zero) return 0;
+  for (const std::int64_t axis : shape)
+    if (__builtin_mul_overflow(count, axis, &count) || count > (std::int64_t{1} << 62))
+      throw Error("shape " + to_string(shape) + ": expected at most 2^62 elements");
+  return count;
+}
+
+std::string to_string(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (const std::int64_t axis : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(axis);
+  return text + "]";
+}
+
+std::span<const float> TensorView::f32() const {
+  if (dtype != DType::kF32)
+    throw Error("tensor: expected F32, found " + std::string(name_of(dtype)));
+  if (reinterpret_cast<std::uintptr_t>(data) % alignof(float) != 0)
+    throw Error("tensor: expected F32 data aligned to 4 bytes, found an odd address");
+  return {reinterpret_cast<const float*>(data), static_cast<std::size_t>(size())};
+}
+
+namespace {
+
+// IEEE 754 half precision, subnormals, infinities and NaN included.
+float from_half(std::uint16_t bits) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
+  const std::uint32_t magnitude = bits & 0x7fffu;
+  if (magnitude >= 0x7c00u)
+    return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
+  if (magnitude >= 0x0400u)
+    return std::bit_cast<float>(sign | ((magnitude << 13) + (112u << 23)));
+  const float value = static_cast<float>(magnitude) * 0x1p-24f;
+  return sign != 0 ? -value : value;
+}
+
+template <typename T, typename F>
+void convert(const std::byte* data, std::span<float> out, F to_float) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    T value;
+    std::memcpy(&value, data + i * sizeof(T), sizeof(T));
+    out[i] = to_float(value);
+  }
+}
+
+}  // namespace
+
+void convert_to_f32(const TensorView& view, std::span<float> out) {
+  const std::size_t count = static_cast<std::size_t>(view.size());
+  if (out.size() < count)
+    throw Error("tensor: expected room for " + std::to_string(count) + " floats, found " +
+                std::to_string(out.size()));
+  out = out.first(count);
+  if (count == 0) return;
+  const auto plain = [](auto value) { return static_cast<float>(value); };
+  switch (view.dtype) {
+    case DType::kF32: std::memcpy(out.data(), view.data, count * sizeof(float)); return;
+    case DType::kF64: return convert<double>(view.data, out, plain);
+    case DType::kF16: return convert<std::uint16_t>(view.data, out, from_half);
+    case DType::kBF16:
+      return convert<std::uint16_t>(view.data, out, [](std::uint16_t bits) {
+        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+      });
+    case DType::kI64: return convert<std::int64_t>(view.data, out, plain);
+    case DType::kI32: return convert<std::int32_t>(view.data, out, plain);
+    case DType::kI16: return convert<std::int16_t>(view.data, out, plain);
+    case DType::kI8: return convert<std::int8_t>(view.data, out, plain);
+    case DType::kU8: return convert<std::uint8_t>(view.data, out, plain);
+    case DType::kBool:
+      return convert<std::uint8_t>(view.data, out,
+                                   [](std::uint8_t x) { return x != 0 ? 1.0f : 0.0f; });
+  }
+}
+
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+constexpr std::size_t kPadding = 64;
+
+}  // namespace
+
+template <typename T>
+void Buffer<T>::Free::operator()(T* p) const {
+  ::operator delete(p, kAlignment);
+}
+
+template <typename T>
+Buffer<T>::Buffer(Shape shape) : shape_(std::move(shape)), size_(element_count(shape_)) {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(static_cast<std::size_t>(size_), sizeof(T), &bytes) ||
+      __builtin_add_overflow(bytes, kPadding, &bytes))
+    throw Error("shape " + to_string(shape_) + ": more bytes than an address can count");
+  void* memory = ::operator new(bytes, kAlignment, std::nothrow);
+  if (memory == nullptr)
+    throw Error("memory: " + std::to_string(bytes) + " bytes for shape " + to_string(shape_) +
+                " cannot be had");
+  data_.reset(static_cast<T*>(memory));
+}
+
+template <typename T>
+Buffer<T> Buffer<T>::zeros(Shape shape) {
+  Buffer buffer(std::move(shape));
+  if (buffer.size_ > 0)
+    std::memset(buffer.data(), 0, static_cast<std::size_t>(buffer.size_) * sizeof(T));
+  return buffer;
+}
+
+template class Buffer<float>;
+template class Buffer<double>;
+template class Buffer<std::int64_t>;
+template class Buffer<std::uint8_t>;
+
+}  // namespace regard
