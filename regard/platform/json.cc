@@ -38,7 +38,8 @@ class SyntaxErrorFinder : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return true; }
   bool start_array(std::size_t) override { return true; }
   bool end_array() override { return true; }
-  bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t at, const std::string&,
+                   const nlohmann::detail::exception&) override {
     position = at;
     return false;
   }
@@ -65,8 +66,7 @@ std::string with_wide_integers_as_floats(std::string_view text) {
       continue;
     }
     const std::size_t digits = c == '-' ? at + 1 : at;
-    const std::size_t end =
-        std::min(text.find_first_not_of("0123456789", digits), text.size());
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", digits), text.size());
     const std::size_t number_end =
         std::min(text.find_first_not_of("0123456789.eE+-", digits), text.size());
     out.append(text.substr(at, number_end - at));
@@ -167,9 +167,9 @@ JsonDocument JsonDocument::parse(std::string_view text, std::string file, bool u
   if (code != simdjson::SUCCESS) {
     SyntaxErrorFinder finder;
     nlohmann::json::sax_parse(text.begin(), text.end(), &finder);
-    throw Error::at(
-        state.file, finder.position == 0 ? "" : fmt::format("byte {}", finder.position - 1),
-        "JSON", text.empty() ? "an empty text" : simdjson::error_message(code));
+    throw Error::at(state.file,
+                    finder.position == 0 ? "" : fmt::format("byte {}", finder.position - 1), "JSON",
+                    text.empty() ? "an empty text" : simdjson::error_message(code));
   }
   if (unique_keys) check_unique(&state.parser.doc, 1, state.file);
   return document;

@@ -28,7 +28,7 @@ MappedFile MappedFile::open(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) throw Error::at(path, "", "a readable file", std::strerror(errno));
   const Descriptor closer{descriptor};
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0)
     throw Error::at(path, "", "a readable file", std::strerror(errno));
   if (!S_ISREG(status.st_mode))
@@ -64,8 +64,7 @@ void MappedFile::will_need(std::size_t begin, std::size_t end) const {
   const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   begin = begin / page * page;
   end = end < size_ ? end : size_;
-  if (begin < end)
-    ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
 }
 
 std::string read_text_file(const std::string& path, std::size_t limit) {

@@ -26,7 +26,7 @@ constexpr std::size_t kBuffer = 1 << 20;
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path) {
-  struct stat status {};
+  struct stat status{};
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) throw Error::at(path, "", "a file to write", "a folder");
   if (exists && !S_ISREG(status.st_mode)) {

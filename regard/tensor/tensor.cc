@@ -47,8 +47,7 @@ float from_half(std::uint16_t bits) {
   const std::uint32_t magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u)
     return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
-  if (magnitude >= 0x0400u)
-    return std::bit_cast<float>(sign | ((magnitude << 13) + (112u << 23)));
+  if (magnitude >= 0x0400u) return std::bit_cast<float>(sign | ((magnitude << 13) + (112u << 23)));
   const float value = static_cast<float>(magnitude) * 0x1p-24f;
   return sign != 0 ? -value : value;
 }
@@ -73,18 +72,27 @@ void convert_to_f32(const TensorView& view, std::span<float> out) {
   if (count == 0) return;
   const auto plain = [](auto value) { return static_cast<float>(value); };
   switch (view.dtype) {
-    case DType::kF32: std::memcpy(out.data(), view.data, count * sizeof(float)); return;
-    case DType::kF64: return convert<double>(view.data, out, plain);
-    case DType::kF16: return convert<std::uint16_t>(view.data, out, from_half);
+    case DType::kF32:
+      std::memcpy(out.data(), view.data, count * sizeof(float));
+      return;
+    case DType::kF64:
+      return convert<double>(view.data, out, plain);
+    case DType::kF16:
+      return convert<std::uint16_t>(view.data, out, from_half);
     case DType::kBF16:
       return convert<std::uint16_t>(view.data, out, [](std::uint16_t bits) {
         return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
       });
-    case DType::kI64: return convert<std::int64_t>(view.data, out, plain);
-    case DType::kI32: return convert<std::int32_t>(view.data, out, plain);
-    case DType::kI16: return convert<std::int16_t>(view.data, out, plain);
-    case DType::kI8: return convert<std::int8_t>(view.data, out, plain);
-    case DType::kU8: return convert<std::uint8_t>(view.data, out, plain);
+    case DType::kI64:
+      return convert<std::int64_t>(view.data, out, plain);
+    case DType::kI32:
+      return convert<std::int32_t>(view.data, out, plain);
+    case DType::kI16:
+      return convert<std::int16_t>(view.data, out, plain);
+    case DType::kI8:
+      return convert<std::int8_t>(view.data, out, plain);
+    case DType::kU8:
+      return convert<std::uint8_t>(view.data, out, plain);
     case DType::kBool:
       return convert<std::uint8_t>(view.data, out,
                                    [](std::uint8_t x) { return x != 0 ? 1.0f : 0.0f; });
