@@ -33,7 +33,7 @@ FETCHED = [
     ("clang-format", None, "Apache-2.0 WITH LLVM-exception", "the layout of the source", None),
 ]
 # Found by CMake, and no third party that a program carries.
-TOOLS = {"PkgConfig", "Git", "regard"}
+TOOLS = {"PkgConfig", "Git", "Python3", "regard"}
 
 
 def version(package):

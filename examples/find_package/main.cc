@@ -10,8 +10,8 @@
 int main() try {
   const std::array<const char*, 3> words = {"the", "animal", "slept"};
   // [query, key]: a row is the word that attends, a column the word attended to.
-  const std::array<float, 9> weights = {0.8f,  0.15f, 0.05f,   //
-                                        0.3f,  0.6f,  0.1f,    //
+  const std::array<float, 9> weights = {0.8f,  0.15f, 0.05f,  //
+                                        0.3f,  0.6f,  0.1f,   //
                                         0.05f, 0.75f, 0.2f};
   const regard::AttentionMap map(weights.data(), 3, 3);
 
