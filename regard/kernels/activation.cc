@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activations. GELU is x Phi(x) with the normal distribution's lower tail as
+// Phi(-a) = exp(-a^2 / 2) Q(1 / (1 + 0.3 a)), the form of Abramowitz & Stegun 26.2.17 with a
+// minimax polynomial Q of degree 10 (relative error 3e-9 on [0, 13.5]), so that the tail is right
+// relatively too.
+#include "regard/kernels/activation.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "regard/kernels/activation.cc"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+#include "regard/kernels/exp-inl.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "regard/platform/threads.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace regard::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu(D d, V x) {
+  const V one = hn::Set(d, 1.0f);
+  const V a = hn::Abs(x);
+  const V s = hn::Div(one, hn::MulAdd(a, hn::Set(d, 0.3f), one));
+  V q = hn::Set(d, -0.019636323675513268f);
+  q = hn::MulAdd(q, s, hn::Set(d, 0.10661141574382782f));
+  q = hn::MulAdd(q, s, hn::Set(d, -0.21314182877540588f));
+  q = hn::MulAdd(q, s, hn::Set(d, 0.16930006444454193f));
+  q = hn::MulAdd(q, s, hn::Set(d, -0.058051396161317825f));
+  q = hn::MulAdd(q, s, hn::Set(d, 0.08265898376703262f));
+  q = hn::MulAdd(q, s, hn::Set(d, 0.08411476016044617f));
+  q = hn::MulAdd(q, s, hn::Set(d, 0.10862800478935242f));
+  q = hn::MulAdd(q, s, hn::Set(d, 0.11985728144645691f));
+  q = hn::MulAdd(q, s, hn::Set(d, 0.11965776234865189f));
+  q = hn::MulAdd(q, s, hn::Set(d, 1.268885512217821e-06f));
+  const V half_square = hn::Mul(hn::Mul(hn::Set(d, -0.5f), x), x);
+  const V tail = hn::Mul(HWY_NAMESPACE::Exp(d, half_square), q);
+  return hn::Mul(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail)));
+}
+
+// x / (1 + exp(-z)).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V times_sigmoid(D d, V x, V z) {
+  return hn::Div(x, hn::Add(hn::Set(d, 1.0f), HWY_NAMESPACE::Exp(d, hn::Neg(z))));
+}
+
+// x sigmoid(2u) = x/2 (1 + tanh u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu_tanh(D d, V x) {
+  const V cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
+  return times_sigmoid(d, x, hn::Mul(hn::Mul(x, cubic), hn::Set(d, 1.5957691216f)));
+}
+
+// (1 - e) / (1 + e), e = exp(-2 |x|), with the sign of x; below 0.6 x + x^3 P(x^2) instead, which
+// does not cancel.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V tanh_of(D d, V x) {
+  const V one = hn::Set(d, 1.0f);
+  const V a = hn::Abs(x);
+  const V e = HWY_NAMESPACE::Exp(d, hn::Mul(hn::Set(d, -2.0f), a));
+  const V far = hn::CopySignToAbs(hn::Div(hn::Sub(one, e), hn::Add(one, e)), x);
+  const V z = hn::Mul(x, x);
+  V p = hn::Set(d, -0.005905868019908667f);
+  p = hn::MulAdd(p, z, hn::Set(d, 0.02080538496375084f));
+  p = hn::MulAdd(p, z, hn::Set(d, -0.053786683827638626f));
+  p = hn::MulAdd(p, z, hn::Set(d, 0.13331958651542664f));
+  p = hn::MulAdd(p, z, hn::Set(d, -0.33333298563957214f));
+  const V near = hn::MulAdd(hn::Mul(x, z), p, x);
+  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.6f)), near, far);
+}
+
+template <Activation kKind, class D, class V = hn::Vec<D>>
+HWY_INLINE V apply(D d, V x) {
+  if constexpr (kKind == Activation::kGelu) return gelu(d, x);
+  if constexpr (kKind == Activation::kGeluTanh) return gelu_tanh(d, x);
+  if constexpr (kKind == Activation::kRelu)
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);  // NaN stays
+  if constexpr (kKind == Activation::kSilu) return times_sigmoid(d, x, x);
+  if constexpr (kKind == Activation::kTanh) return tanh_of(d, x);
+}
+
+template <Activation kKind>
+void activate_all(float* x, std::int64_t count) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(apply<kKind>(d, hn::LoadU(d, x + i)), d, x + i);
+  if (i == count) return;
+  HWY_ALIGN float rest[hn::MaxLanes(d)] = {};
+  std::copy(x + i, x + count, rest);
+  hn::Store(apply<kKind>(d, hn::Load(d, rest)), d, rest);
+  std::copy_n(rest, count - i, x + i);
+}
+
+void activate_range(Activation kind, float* x, std::int64_t count) {
+  switch (kind) {
+    case Activation::kGelu: return activate_all<Activation::kGelu>(x, count);
+    case Activation::kGeluTanh: return activate_all<Activation::kGeluTanh>(x, count);
+    case Activation::kRelu: return activate_all<Activation::kRelu>(x, count);
+    case Activation::kSilu: return activate_all<Activation::kSilu>(x, count);
+    case Activation::kTanh: return activate_all<Activation::kTanh>(x, count);
+  }
+}
+
+}  // namespace regard::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace regard::kernels {
+
+HWY_EXPORT(activate_range);
+
+std::optional<Activation> activation_named(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, Activation>, 7> kNames{{
+      {"gelu", Activation::kGelu},
+      {"gelu_new", Activation::kGeluTanh},
+      {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"relu", Activation::kRelu},
+      {"silu", Activation::kSilu},
+      {"swish", Activation::kSilu},
+      {"tanh", Activation::kTanh},
+  }};
+  for (const auto& [known, kind] : kNames)
+    if (known == name) return kind;
+  return std::nullopt;
+}
+
+void activate(Activation kind, float* x, std::int64_t count) {
+  constexpr std::int64_t kBlock = 8192;  // about 10 microseconds of work
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+    const std::int64_t first = block * kBlock;
+    HWY_DYNAMIC_DISPATCH(activate_range)(kind, x + first, std::min(kBlock, count - first));
+  });
+}
+
+}  // namespace regard::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activations, softmax and layer normalisation against the formula in double precision.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "regard/kernels/activation.h"
+#include "regard/kernels/normalize.h"
+#include "regard/kernels/softmax.h"
+#include "regard/kernels/testing.h"
+
+namespace regard::kernels {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+class Elementwise : public OnEveryInstructionSet {};
+INSTANTIATE_TEST_SUITE_P(, Elementwise, testing::ValuesIn(instruction_sets()),
+                         [](const auto& set) { return set.param; });
+
+double formula(Activation kind, double x) {
+  switch (kind) {
+    case Activation::kGelu: return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+    case Activation::kGeluTanh:
+      return 0.5 * x *
+             (1.0 + std::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+    case Activation::kRelu: return x > 0.0 ? x : 0.0;
+    case Activation::kSilu: return x / (1.0 + std::exp(-x));
+    case Activation::kTanh: return std::tanh(x);
+  }
+  return 0.0;
+}
+
+constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
+                               Activation::kSilu, Activation::kTanh};
+
+TEST_P(Elementwise, ActivationsAreWithinTheirBoundsEverywhere) {
+  std::vector<float> points;
+  for (int i = -100000; i <= 100000; ++i) points.push_back(static_cast<float>(i) * 1e-4f);
+  for (int e = -120; e <= 120; ++e)
+    for (const float sign : {1.0f, -1.0f}) points.push_back(sign * std::ldexp(1.37f, e));
+  points.insert(points.end(), {0.0f, -0.0f, 87.0f, -87.0f, 88.5f, -88.5f, 1e3f, -1e3f});
+  for (const Activation kind : kAll) {
+    std::vector<float> got = points;
+    activate(kind, got.data(), static_cast<std::int64_t>(got.size()));
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const double expected = formula(kind, static_cast<double>(points[i]));
+      const double error = std::abs(static_cast<double>(got[i]) - expected);
+      ASSERT_TRUE(error <= 2e-7 || error <= 1e-6 * std::abs(expected))
+          << static_cast<int>(kind) << " at " << points[i] << ": " << got[i] << ", not "
+          << expected;
+    }
+  }
+}
+
+TEST_P(Elementwise, ActivationsTouchExactlyTheirElementsAndKeepNaN) {
+  for (std::int64_t count = 1; count <= 67; ++count) {
+    for (const Activation kind : kAll) {
+      GuardedMemory memory(static_cast<std::size_t>(count + 1) * 4);
+      memory.floats()[0] = -3.0f;  // the element before
+      for (std::int64_t i = 1; i <= count; ++i) memory.floats()[i] = kNaN;
+      activate(kind, memory.floats() + 1, count);
+      EXPECT_EQ(memory.floats()[0], -3.0f);
+      for (std::int64_t i = 1; i <= count; ++i) ASSERT_TRUE(std::isnan(memory.floats()[i]));
+    }
+  }
+}
+
+TEST(ActivationNames, AreThoseOfConfigurationFiles) {
+  EXPECT_EQ(activation_named("gelu"), Activation::kGelu);
+  EXPECT_EQ(activation_named("gelu_new"), Activation::kGeluTanh);
+  EXPECT_EQ(activation_named("gelu_pytorch_tanh"), Activation::kGeluTanh);
+  EXPECT_EQ(activation_named("relu"), Activation::kRelu);
+  EXPECT_EQ(activation_named("silu"), Activation::kSilu);
+  EXPECT_EQ(activation_named("swish"), Activation::kSilu);
+  EXPECT_EQ(activation_named("tanh"), Activation::kTanh);
+  EXPECT_EQ(activation_named("GELU"), std::nullopt);
+}
+
+TEST_P(Elementwise, SoftmaxRowsAndTheirLogSumExpsMatchDouble) {
+  for (const float scale : {1.0f, 30.0f, 1e4f}) {
+    for (const std::int64_t width : {1, 2, 7, 8, 9, 31, 67, 1000, 5003}) {
+      constexpr std::int64_t kRows = 3;
+      const auto x = normal_floats(kRows * width, 7, scale);
+      GuardedMemory memory(static_cast<std::size_t>(kRows * width) * 4);
+      std::copy(x.begin(), x.end(), memory.floats());
+      double lse[kRows];
+      softmax(memory.floats(), kRows, width, memory.floats(), lse);
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float* row = x.data() + r * width;
+        const double top = static_cast<double>(*std::max_element(row, row + width));
+        double total = 0.0;
+        for (std::int64_t i = 0; i < width; ++i) total += std::exp(double{row[i]} - top);
+        EXPECT_NEAR(lse[r], top + std::log(total), 1e-6);
+        for (std::int64_t i = 0; i < width; ++i) {
+          const double expected = std::exp(double{row[i]} - top) / total;
+          // x - top is rounded to float once, which the exponential turns into a relative error.
+          const double rounding = (top - double{row[i]}) * 0x1p-24;
+          ASSERT_NEAR(memory.floats()[r * width + i], expected,
+                      (1e-6 + rounding) * expected + 1e-37);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, SoftmaxOfOnlyMinusInfinityIsZerosAndNaNSpoilsItsRow) {
+  for (const std::int64_t width : {1, 5, 16, 37}) {
+    std::vector<float> x(static_cast<std::size_t>(2 * width), -kInfinity);
+    x[static_cast<std::size_t>(2 * width - 1)] = kNaN;
+    double lse[2];
+    softmax(x.data(), 2, width, x.data(), lse);
+    EXPECT_EQ(lse[0], -std::numeric_limits<double>::infinity());
+    EXPECT_TRUE(std::isnan(lse[1]));
+    for (std::int64_t i = 0; i < width; ++i) {
+      EXPECT_EQ(x[static_cast<std::size_t>(i)], 0.0f);
+      EXPECT_TRUE(std::isnan(x[static_cast<std::size_t>(width + i)]));
+    }
+  }
+  float x[] = {0.0f, -kInfinity, 0.0f, -kInfinity};
+  softmax(x, 1, 4, x, nullptr);
+  EXPECT_EQ(x[0], 0.5f);
+  EXPECT_EQ(x[1], 0.0f);  // exactly
+}
+
+TEST_P(Elementwise, LayerNormMatchesDouble) {
+  struct Input {
+    float mean, deviation;
+  };
+  for (const auto& [mean, deviation] :
+       {Input{0.0f, 1.0f}, {100.0f, 1.0f}, {-3.0f, 1e-3f}, {0.0f, 1e30f}}) {
+    for (std::int64_t width = 1; width <= 384; width = width < 67 ? width + 1 : width + 317) {
+      constexpr std::int64_t kRows = 2;
+      auto x = normal_floats(kRows * width, 8, deviation);
+      for (float& v : x) v += mean;
+      const auto gain = normal_floats(width, 9), bias = normal_floats(width, 10);
+      GuardedMemory in(static_cast<std::size_t>(kRows * width) * 4);
+      GuardedMemory out(static_cast<std::size_t>(kRows * width) * 4);
+      std::copy(x.begin(), x.end(), in.floats());
+      layer_norm(in.floats(), kRows, width, gain.data(), bias.data(), 1e-12f, out.floats());
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float* row = x.data() + r * width;
+        double average = 0.0, variance = 0.0;
+        for (std::int64_t i = 0; i < width; ++i)
+          average += double{row[i]} / static_cast<double>(width);
+        for (std::int64_t i = 0; i < width; ++i)
+          variance += std::pow(double{row[i]} - average, 2) / static_cast<double>(width);
+        for (std::int64_t i = 0; i < width; ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          const double scaled =
+              (double{row[i]} - average) / std::sqrt(variance + double{1e-12f}) * double{gain[at]};
+          const double expected = scaled + double{bias[at]};
+          const double allowed = 1e-6 * (std::abs(scaled) + std::abs(double{bias[at]}) +
+                                         std::abs(double{gain[at]}));
+          ASSERT_NEAR(out.floats()[r * width + i], expected, allowed) << width << " " << mean;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, LayerNormKeepsNaNInItsRowAndWorksInPlace) {
+  std::vector<float> x = {1.0f, kNaN, 3.0f, 1.0f, 2.0f, 3.0f};
+  const float gain[] = {1.0f, 1.0f, 2.0f};
+  layer_norm(x.data(), 2, 3, gain, nullptr, 0.0f, x.data());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(std::isnan(x[static_cast<std::size_t>(i)]));
+  // mean 2, variance 2/3: deviations -1, 0, 1 times sqrt(3/2).
+  EXPECT_FLOAT_EQ(x[3], -1.2247449f);
+  EXPECT_EQ(x[4], 0.0f);
+  EXPECT_FLOAT_EQ(x[5], 2.4494897f);
+}
+
+}  // namespace
+}  // namespace regard::kernels
