@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views and explanations as JSON (RFC 8259) and CSV (RFC 4180), streamed: no document is ever
+// held whole. Floats are printed with the fewest digits that read back to the same float.
+#include "regard/render/data.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "regard/platform/error.h"
+#include "regard/platform/json.h"
+
+namespace regard {
+namespace {
+
+// Collects small pieces and hands them on in large ones.
+class Writer {
+ public:
+  explicit Writer(const Sink& sink) : sink_(sink) {}
+  void text(std::string_view bytes) {
+    buffer_ += bytes;
+    if (buffer_.size() >= 1 << 16) flush();
+  }
+  void flush() {
+    if (!buffer_.empty()) sink_(buffer_);
+    buffer_.clear();
+  }
+  // JSON and CSV have no word for what is not finite.
+  template <typename Float>
+  void number(Float value) {
+    text(std::isfinite(value) ? fmt::format("{}", value) : std::string("null"));
+  }
+  void quoted(std::string_view value) { text(json_quoted(value)); }
+  template <typename Float>
+  void numbers(const Float* values, std::size_t count) {
+    text("[");
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) text(",");
+      number(values[i]);
+    }
+    text("]");
+  }
+  // "[", visit of each element with commas between, "]".
+  template <typename Range, typename Visit>
+  void list(const Range& range, const Visit& visit) {
+    text("[");
+    bool first = true;
+    for (const auto& element : range) {
+      if (!first) text(",");
+      first = false;
+      visit(element);
+    }
+    text("]");
+  }
+
+ private:
+  const Sink& sink_;
+  std::string buffer_;
+};
+
+void put_units(Writer& out, const std::vector<Unit>& units) {
+  out.list(units, [&](const Unit& unit) {
+    out.text("\n{\"text\":");
+    out.quoted(unit.text);
+    out.text(fmt::format(",\"start\":{},\"end\":{},\"tokens\":", unit.span.start, unit.span.end));
+    out.list(unit.tokens, [&](std::int64_t token) { out.text(fmt::format("{}", token)); });
+    out.text("}");
+  });
+}
+
+void put_tokens(Writer& out, const std::vector<Token>& tokens, bool pair) {
+  out.list(tokens, [&](const Token& token) {
+    out.text(fmt::format("\n{{\"id\":{},\"text\":", token.id));
+    out.quoted(token.text);
+    out.text(fmt::format(",\"start\":{},\"end\":{}", token.span.start, token.span.end));
+    if (pair) {
+      out.text(token.sequence < 0 ? std::string(",\"sequence\":null")
+                                  : fmt::format(",\"sequence\":{}", token.sequence));
+    }
+    out.text("}");
+  });
+}
+
+void put_heads(Writer& out, const std::vector<HeadMap>& heads) {
+  out.list(heads, [&](const HeadMap& map) {
+    if (map.id) {
+      out.text(fmt::format("\n{{\"layer\":{},\"head\":{}", map.id->layer, map.id->head));
+    } else {
+      out.text("\n{\"layer\":null,\"head\":null,\"of\":");
+      out.list(map.of, [&](HeadId id) { out.quoted(to_string(id)); });
+    }
+    out.text(",\"why\":");
+    out.quoted(map.why);
+    out.text(",\"weights\":[");
+    for (std::int64_t row = 0; row < map.rows; ++row) {
+      out.text(row > 0 ? ",\n" : "\n");
+      out.numbers(map.weights.data() + row * map.columns, static_cast<std::size_t>(map.columns));
+    }
+    out.text("]}");
+  });
+}
+
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+void write_json(const View& view, const Sink& sink) {
+  Writer out(sink);
+  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
+  out.quoted(view.model);
+  out.text(",\n\"text\":");
+  out.quoted(view.text);
+  if (view.pair) {
+    out.text(",\n\"pair\":");
+    out.quoted(*view.pair);
+  }
+  out.text(",\n\"level\":");
+  out.quoted(name_of(view.level));
+  out.text(",\n\"tokens\":");
+  put_tokens(out, view.tokens, view.pair.has_value());
+  out.text(",\n\"words\":");
+  put_units(out, view.words);
+  if (view.level == Level::kSentence) {
+    out.text(",\n\"sentences\":");
+    put_units(out, view.units);
+  }
+  out.text(",\n\"heads\":");
+  put_heads(out, view.heads);
+  out.text(",\n\"links\":");
+  out.list(view.links, [&](const Link& link) {
+    out.text(fmt::format("\n{{\"query\":{},\"key\":{},\"weight\":", link.query, link.key));
+    out.number(link.weight);
+    out.text(fmt::format(",\"head\":\"{}\"}}", to_string(link.head)));
+  });
+  out.text(",\n\"notes\":");
+  out.list(view.notes, [&](const std::string& note) { out.quoted(note); });
+  out.text("}\n");
+  out.flush();
+}
+
+void write_csv(const View& view, const Sink& sink) {
+  if (view.heads.empty()) throw Error("CSV: the view has no map");
+  const HeadMap& map = view.heads.front();
+  Writer out(sink);
+  out.text("query (attends from) \\ key (attended to)");
+  for (std::int64_t column = 0; column < map.columns; ++column) {
+    out.text(",");
+    out.text(csv_field(view.units.at(static_cast<std::size_t>(column)).text));
+  }
+  for (std::int64_t row = 0; row < map.rows; ++row) {
+    out.text("\r\n");
+    out.text(csv_field(view.units.at(static_cast<std::size_t>(row)).text));
+    for (std::int64_t column = 0; column < map.columns; ++column) {
+      out.text(",");
+      out.number(map.weights.at(static_cast<std::size_t>(row * map.columns + column)));
+    }
+  }
+  out.text("\r\n");
+  out.flush();
+}
+
+void write_json(const Trace& trace, const Explanation& explanation, const Sink& sink) {
+  Writer out(sink);
+  const auto floats = [&](std::string_view key, const std::vector<float>& values) {
+    out.text(key);
+    out.numbers(values.data(), values.size());
+  };
+  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
+  out.quoted(trace.model);
+  out.text(",\n\"text\":");
+  out.quoted(trace.text);
+  if (trace.pair) {
+    out.text(",\n\"pair\":");
+    out.quoted(*trace.pair);
+  }
+  out.text(",\n\"tokens\":");
+  put_tokens(out, trace.tokens, trace.pair.has_value());
+  out.text(fmt::format(",\n\"layer\":{},\"head\":{},\"query_index\":{},\"dim\":{}",
+                       explanation.head.layer, explanation.head.head, explanation.query_index,
+                       explanation.dim));
+  out.text(",\n\"score\":");
+  out.text(to_json(explanation.score));
+  out.text(",\n\"lse\":");
+  out.number(explanation.lse);
+  floats(",\n\"query\":", explanation.query);
+  out.text(",\n\"steps\":");
+  out.list(explanation.steps, [&](const Explanation::Step& step) {
+    out.text(fmt::format("\n{{\"token\":{}", step.token));
+    floats(",\"key\":", step.key);
+    floats(",\"product\":", step.product);
+    out.text(",\"dot\":");
+    out.number(step.dot);
+    out.text(",\"scaled\":");
+    out.number(step.scaled);
+    out.text(step.masked ? ",\"masked\":true,\"weight\":" : ",\"masked\":false,\"weight\":");
+    out.number(step.weight);
+    floats(",\"value\":", step.value);
+    floats(",\"weighted\":", step.weighted);
+    out.text("}");
+  });
+  floats(",\n\"output\":", explanation.output);
+  out.text("}\n");
+  out.flush();
+}
+
+}  // namespace regard

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// One token's attention as a worked calculation: the formula, then the numbers in it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "regard/platform/error.h"
+#include "regard/platform/utf8.h"
+#include "regard/render/labels.h"
+#include "regard/render/paint.h"
+#include "regard/render/terminal.h"
+
+namespace regard {
+namespace {
+
+// "[0.123 -0.456 ... ] |x| 1.234": the first numbers and the Euclidean norm.
+std::string vector_text(const std::vector<float>& values, std::size_t shown) {
+  std::string out = "[";
+  double squares = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    squares += static_cast<double>(values[i]) * values[i];
+    if (i < shown) out += fmt::format("{}{:.3f}", i > 0 ? " " : "", values[i]);
+  }
+  if (values.size() > shown) out += " …";
+  return out + fmt::format("]  {} dims, norm {:.3f}", values.size(), std::sqrt(squares));
+}
+
+std::string token_label(const Trace& trace, std::int64_t token) {
+  return printable(trace.tokens.at(static_cast<std::size_t>(token)).text);
+}
+
+}  // namespace
+
+std::string terminal_explanation(const Trace& trace, const Explanation& explanation,
+                                 const TerminalStyle& style) {
+  const auto columns = static_cast<std::size_t>(std::max(style.columns, 40));
+  const std::size_t shown = std::clamp<std::size_t>((columns - 30) / 8, 2, 8);
+  const ScoreSpec& score = explanation.score;
+  const auto title = [&](std::string_view text) { return emphasised(text, 1, style.colours) + "\n"; };
+  std::string out = fmt::format(
+      "{}  {}  query (attends from): {}\n", printable(trace.model), to_string(explanation.head),
+      isolated(token_label(trace, explanation.query_index), style.colours));
+
+  const Explanation::Step* strongest = nullptr;
+  for (const Explanation::Step& step : explanation.steps) {
+    if (!step.masked && (strongest == nullptr || step.weight > strongest->weight)) {
+      strongest = &step;
+    }
+  }
+  out += title("1. query vector q");
+  out += "   " + vector_text(explanation.query, shown) + "\n";
+  if (strongest != nullptr) {
+    const std::string label =
+        isolated(token_label(trace, strongest->token), style.colours);
+    out += title("2. key vector k, product q*k and its sum q.k, for the strongest key");
+    out += fmt::format("   {}\n   k   {}\n   q*k {}\n   q.k = {:.4f}\n", label,
+                       vector_text(strongest->key, shown), vector_text(strongest->product, shown),
+                       strongest->dot);
+  }
+  out += title("3. logit, mask, softmax");
+  out += fmt::format("   logit = scale * q.k, scale {:.6g}\n", score.scale);
+  if (score.cap > 0) {
+    out += fmt::format("   then cap * tanh(logit / cap), cap {:.6g}\n", score.cap);
+  }
+  if (score.causal) out += "   mask: only keys up to the query\n";
+  if (score.window > 0) {
+    out += fmt::format("   mask: only keys less than {} tokens away\n", score.window);
+  }
+  out += fmt::format("   lse = log of the sum of exp(logit) = {:.6f}\n", explanation.lse);
+  out += "   weight = exp(logit - lse)\n";
+
+  std::size_t width = display_width("key (attended to)");
+  for (const Explanation::Step& step : explanation.steps) {
+    width = std::max(width, std::min<std::size_t>(display_width(token_label(trace, step.token)), 20));
+  }
+  out += title(fmt::format("   {} {:>10} {:>10} {:>11} {:>7}", pad_to("key (attended to)", width),
+                           "q.k", "logit", "exp(logit)", "weight"));
+  const std::size_t used = 3 + width + 43;
+  const std::size_t bar_width = columns > used + 4 ? columns - used : 0;
+  double sum = 0;
+  for (const Explanation::Step& step : explanation.steps) {
+    const std::string label = cut_to(token_label(trace, step.token), width);
+    const std::string blanks(width - display_width(label), ' ');
+    out += "   " + isolated(label, style.colours) + blanks;
+    if (step.masked) {
+      out += fmt::format(" {:>10.4f} {:>10} {:>11} {:>7.4f}\n", step.dot, "masked", "0", 0.0);
+      continue;
+    }
+    sum += step.weight;
+    out += fmt::format(" {:>10.4f} {:>10.4f} {:>11.4g} {:>7.4f}", step.dot, step.scaled,
+                       std::exp(step.scaled), step.weight);
+    const std::string drawn = bar(step.weight, bar_width, style.colours);
+    out += drawn.empty() ? "\n" : " " + drawn + "\n";
+  }
+  out += fmt::format("   sum of the weights {:.6f}\n", sum);
+  if (!explanation.output.empty()) {
+    out += title("4. output = sum of weight * value");
+    if (strongest != nullptr && !strongest->value.empty()) {
+      out += fmt::format("   value          {}\n   weight * value {}\n",
+                         vector_text(strongest->value, shown),
+                         vector_text(strongest->weighted, shown));
+    }
+    out += "   output         " + vector_text(explanation.output, shown) + "\n";
+  }
+  return out;
+}
+
+}  // namespace regard
