@@ -12,6 +12,9 @@
 
 namespace regard {
 
+// Queries that the kernels take together: vector lanes are queries.
+inline constexpr std::int64_t kQueryBlock = 64;
+
 struct ScoreSpec {
   float scale = 1.0f;        // multiplies q.k
   float cap = 0.0f;          // soft cap: cap * tanh(x / cap) (Gemma 2); 0: none

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A config.json is read by its table, or refused by the name of the key.
+#include "regard/model/model_spec.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "regard/platform/error.h"
+
+namespace regard {
+namespace {
+
+// A BERT configuration with `extra` members put in front.
+std::string config(const std::string& extra = "", const std::string& heads = "4") {
+  return "{" + extra + R"("model_type": "bert", "vocab_size": 100, "hidden_size": 64,
+    "num_hidden_layers": 2, "num_attention_heads": )" + heads + R"(, "intermediate_size": 128,
+    "max_position_embeddings": 32, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+    "hidden_act": "gelu", "hidden_dropout_prob": 0.1})";
+}
+
+ModelSpec read(const std::string& text) {
+  const JsonDocument document = JsonDocument::parse(text, "config.json");
+  return read_model_spec(document.root());
+}
+
+std::string error_of(const std::string& text) {
+  try {
+    read(text);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ModelSpec, IsFilledFromABertConfiguration) {
+  const ModelSpec spec = read(config());
+  EXPECT_EQ(spec.head_dim, 16);
+  EXPECT_EQ(spec.scale, 0.25f);  // 1 / sqrt(16)
+  EXPECT_EQ(spec.max_positions, 32);
+  EXPECT_FALSE(spec.causal);
+  EXPECT_TRUE(spec.notes.empty());
+}
+
+TEST(ModelSpec, RefusesUnknownKeysThatCouldChangeAScore) {
+  for (const char* key : {"rope_theta", "sliding_window", "attn_logit_softcapping", "qk_norm",
+                          "AttentionBiasKind", "position_offset"})
+    EXPECT_NE(error_of(config("\"" + std::string(key) + "\": 1, ")).find(key), std::string::npos)
+        << key;
+}
+
+TEST(ModelSpec, NotesOtherUnknownKeys) {
+  const ModelSpec spec = read(config("\"favourite_colour\": \"blue\", "));
+  ASSERT_EQ(spec.notes.size(), 1u);
+  EXPECT_NE(spec.notes[0].find("favourite_colour"), std::string::npos);
+}
+
+TEST(ModelSpec, NamesTheKeyThatIsWrong) {
+  EXPECT_NE(error_of(config("", "5")).find("num_attention_heads"), std::string::npos);
+  EXPECT_NE(error_of(config("", "\"4\"")).find("num_attention_heads"), std::string::npos);
+  EXPECT_NE(error_of(config("", "0")).find("num_attention_heads"), std::string::npos);
+  EXPECT_NE(error_of(config("", "9223372036854775807")).find("num_attention_heads"),
+            std::string::npos);
+  EXPECT_NE(error_of(config("\"position_embedding_type\": \"relative_key\", "))
+                .find("position_embedding_type"),
+            std::string::npos);
+  EXPECT_NE(error_of(R"({"model_type": "mystery"})").find("bert"), std::string::npos);
+  EXPECT_NE(error_of("{}").find("model_type"), std::string::npos);
+  EXPECT_NE(error_of("[1]").find("config.json"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace regard
