@@ -120,9 +120,9 @@ float AttentionMap::logit(std::int64_t q, std::int64_t k) const {
 void AttentionMap::row(std::int64_t q, std::span<float> out) const {
   check_cell(q, 0, rows_, std::max<std::int64_t>(1, columns_));
   if (static_cast<std::int64_t>(out.size()) != columns_)
-    throw Error(fmt::format("attention map: expected room for {} cells, found {}", columns_,
-                            out.size()),
-                Error::Kind::kUsage);
+    throw Error(
+        fmt::format("attention map: expected room for {} cells, found {}", columns_, out.size()),
+        Error::Kind::kUsage);
   read_rows(q, q + 1, out.data());
 }
 
@@ -137,7 +137,8 @@ void AttentionMap::read_rows(std::int64_t begin, std::int64_t end, float* out) c
     const std::int64_t rows = std::min(kQueryBlock, end - row);
     for (std::int64_t key = 0; key < columns_; key += kKeys) {
       const std::int64_t keys = std::min(kKeys, columns_ - key);
-      HWY_DYNAMIC_DISPATCH(block_weights)(head_, row, rows, key, keys, scratch.qt.data(), scratch.cells.data());
+      HWY_DYNAMIC_DISPATCH(block_weights)(head_, row, rows, key, keys, scratch.qt.data(),
+                                          scratch.cells.data());
       for (std::int64_t r = 0; r < rows; ++r)
         for (std::int64_t k = 0; k < keys; ++k)
           out[(row - begin + r) * columns_ + key + k] = scratch.cells.data()[k * kQueryBlock + r];
@@ -191,8 +192,8 @@ AttentionMap::Tile AttentionMap::tile(const Region& region, std::int64_t size, P
             const std::int64_t rows = std::min(kQueryBlock, row_at(last) - q);
             for (std::int64_t k = 0; k < width; k += kKeys) {
               const std::int64_t keys = std::min(kKeys, width - k);
-              HWY_DYNAMIC_DISPATCH(block_weights)(head_, q, rows, region.column_begin + k, keys, scratch.qt.data(),
-                      scratch.cells.data());
+              HWY_DYNAMIC_DISPATCH(block_weights)(head_, q, rows, region.column_begin + k, keys,
+                                                  scratch.qt.data(), scratch.cells.data());
               for (std::int64_t r = 0; r < rows; ++r)
                 for (std::int64_t j = 0; j < keys; ++j)
                   add(q + r, k + j, scratch.cells.data()[j * kQueryBlock + r]);

@@ -110,8 +110,8 @@ const std::vector<Case>& cases() {
       {2, 2, 16, 16, 32, 32, {s, 0, false, 0}},
       {3, 1, 65, 65, 24, 20, {s, 0, true, 0}},
       {4, 2, 130, 130, 80, 80, {s, 0, true, 17}},
-      {2, 2, 70, 200, 16, 7, {s, 0, true, 0}},       // a key-value cache
-      {2, 1, 200, 70, 33, 16, {s, 0, false, 0}},     // cross-attention
+      {2, 2, 70, 200, 16, 7, {s, 0, true, 0}},        // a key-value cache
+      {2, 1, 200, 70, 33, 16, {s, 0, false, 0}},      // cross-attention
       {1, 1, 300, 300, 64, 64, {s, 5.0f, false, 0}},  // soft cap
       {2, 2, 90, 90, 16, 16, {s, 0, false, 9}, 20},   // window and padding: some rows see nothing
       {1, 1, 64, 64, 32, 32, {s, 0, false, 0}, 64},   // all padding
@@ -192,7 +192,8 @@ TEST_P(Attention, OverviewHoldsTheSumAndTheMaximumOfEachBlock) {
       }
       for (std::size_t i = 0; i < sum.size(); ++i) {
         const auto at = static_cast<std::size_t>(h * r.blocks_q * r.blocks_k) + i;
-        ASSERT_NEAR(r.overview_sum.data()[at], sum[i], 2e-3 * (1 + sum[i]) * (c.spread > 1 ? 1 : .01));
+        ASSERT_NEAR(r.overview_sum.data()[at], sum[i],
+                    2e-3 * (1 + sum[i]) * (c.spread > 1 ? 1 : .01));
         ASSERT_NEAR(r.overview_max.data()[at], top[i], c.spread > 1 ? 2e-3 : 2e-5);
       }
     }
@@ -205,7 +206,8 @@ TEST_P(Attention, ALogitIsTheSameBitsFromACellAndFromARow) {
   std::vector<float> row(130);
   for (std::int64_t q : {0, 1, 63, 64, 129}) {
     map.row(q, row);
-    for (std::int64_t k = 0; k < 130; ++k) ASSERT_EQ(map.cell(q, k), row[static_cast<std::size_t>(k)]);
+    for (std::int64_t k = 0; k < 130; ++k)
+      ASSERT_EQ(map.cell(q, k), row[static_cast<std::size_t>(k)]);
   }
 }
 
@@ -233,9 +235,10 @@ TEST_P(Attention, TilesPoolWhatRowsSay) {
             sum += w;
             top = std::max(top, w);
           }
-        const double expected = pool == Pool::kMax   ? top
-                                : pool == Pool::kSum ? sum
-                                                     : sum / static_cast<double>((q1 - q0) * (k1 - k0));
+        const double expected = pool == Pool::kMax ? top
+                                : pool == Pool::kSum
+                                    ? sum
+                                    : sum / static_cast<double>((q1 - q0) * (k1 - k0));
         const auto at = static_cast<std::size_t>(i * 10 + j);
         ASSERT_NEAR(tile.cells[at], expected, 1e-6);
         ASSERT_EQ(tile.cells[at], same.cells[at]);
@@ -258,7 +261,8 @@ TEST_P(Attention, LogitsOfTenThousandKeepCellsExact) {
 }
 
 TEST_P(Attention, NanAndInfinityAreErrorsThatNameHeadAndQuery) {
-  for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> query(2 * 3 * 4, 0.5f), key(query), value(query), out(query);
     std::vector<double> lse(6);
     query[(1 * 3 + 2) * 4] = bad;
@@ -267,7 +271,8 @@ TEST_P(Attention, NanAndInfinityAreErrorsThatNameHeadAndQuery) {
       attention_forward(in, {out.data(), lse.data(), nullptr, nullptr});
       FAIL() << "no error";
     } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find("head 1, query 2"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("head 1, query 2"), std::string::npos)
+          << error.what();
     }
   }
 }

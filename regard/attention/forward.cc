@@ -113,12 +113,13 @@ void attend_block(const Block& b) {
     for (std::int64_t r = 0; r < padded; r += lanes) {
       // A row that sees nothing has top -inf; subtracting 0 keeps its logits -inf, its weights 0.
       auto top = hn::Load(d, b.top + r);
-      top = hn::IfThenZeroElse(
-          hn::Eq(top, hn::Set(d, -std::numeric_limits<float>::infinity())), top);
+      top =
+          hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, -std::numeric_limits<float>::infinity())), top);
       auto sum = hn::Zero(d);
       auto largest = hn::Zero(d);
       for (std::int64_t k = 0; k < size; ++k) {
-        const auto w = kernels::HWY_NAMESPACE::Exp(d, hn::Sub(hn::Load(d, logits + k * kRows + r), top));
+        const auto w =
+            kernels::HWY_NAMESPACE::Exp(d, hn::Sub(hn::Load(d, logits + k * kRows + r), top));
         hn::Store(w, d, logits + k * kRows + r);
         sum = hn::Add(sum, w);
         largest = hn::Max(largest, w);
@@ -170,8 +171,7 @@ void store_block(const Block& b, const AttentionOutput& out) {
     out.lse[b.head * in.queries + q] = lse;
     const float share = empty ? 0.0f : static_cast<float>(1.0 / total);
     float* mixed = out.out + (q * in.heads + b.head) * in.value_dim;
-    for (std::int64_t i = 0; i < in.value_dim; ++i)
-      mixed[i] = b.mixed[i * kQueryBlock + r] * share;
+    for (std::int64_t i = 0; i < in.value_dim; ++i) mixed[i] = b.mixed[i * kQueryBlock + r] * share;
   }
 }
 
@@ -230,11 +230,19 @@ void attention_forward(const AttentionInput& in, const AttentionOutput& out,
           const std::int64_t rows = std::min(kQueryBlock, band_end - row);
           const auto first = in.score.visible(row, in.queries, in.keys);
           const auto last = in.score.visible(row + rows - 1, in.queries, in.keys);
-          const Block block{
-              &in, head, row, rows, std::min(first.begin, last.begin) / kGroup * kGroup,
-              std::max(first.end, last.end), scratch->qt.data(), scratch->logits.data(),
-              scratch->mixed.data(), scratch->group_sum.data(), scratch->group_max.data(),
-              scratch->total.data(), scratch->top.data()};
+          const Block block{&in,
+                            head,
+                            row,
+                            rows,
+                            std::min(first.begin, last.begin) / kGroup * kGroup,
+                            std::max(first.end, last.end),
+                            scratch->qt.data(),
+                            scratch->logits.data(),
+                            scratch->mixed.data(),
+                            scratch->group_sum.data(),
+                            scratch->group_max.data(),
+                            scratch->total.data(),
+                            scratch->top.data()};
           HWY_DYNAMIC_DISPATCH(attend_block)(block);
           store_block(block, out);
           if (sums != nullptr) add_to_overview(block, edge, sums, maxima);

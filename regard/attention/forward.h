@@ -16,9 +16,9 @@ namespace regard {
 std::int64_t overview_edge(std::int64_t n);
 
 struct AttentionInput {
-  const float* query = nullptr;  // [head, query, dim]
-  const float* key = nullptr;    // [kv head, key, dim]
-  const float* value = nullptr;  // [kv head, key, value_dim]
+  const float* query = nullptr;             // [head, query, dim]
+  const float* key = nullptr;               // [kv head, key, dim]
+  const float* value = nullptr;             // [kv head, key, value_dim]
   const std::uint8_t* key_valid = nullptr;  // [keys] or null
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;  // divides heads; kv head = head / (heads / kv_heads)

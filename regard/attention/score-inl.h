@@ -116,8 +116,7 @@ inline void mask_block(const ScoreSpec& spec, const std::uint8_t* key_valid, std
   constexpr float kHidden = -std::numeric_limits<float>::infinity();
   if (key_valid != nullptr)
     for (std::int64_t k = 0; k < keys; ++k)
-      if (key_valid[key_begin + k] == 0)
-        std::fill(out + k * kRows, out + (k + 1) * kRows, kHidden);
+      if (key_valid[key_begin + k] == 0) std::fill(out + k * kRows, out + (k + 1) * kRows, kHidden);
   if (!spec.causal && spec.window == 0) return;
   for (std::int64_t r = 0; r < rows; ++r) {
     const ScoreSpec::Range range = spec.visible(row_begin + r, queries, all_keys);

@@ -16,10 +16,10 @@ namespace regard {
 inline constexpr std::int64_t kQueryBlock = 64;
 
 struct ScoreSpec {
-  float scale = 1.0f;        // multiplies q.k
-  float cap = 0.0f;          // soft cap: cap * tanh(x / cap) (Gemma 2); 0: none
-  bool causal = false;       // key position <= query position only
-  std::int64_t window = 0;   // |query - key| < window only; 0: all
+  float scale = 1.0f;       // multiplies q.k
+  float cap = 0.0f;         // soft cap: cap * tanh(x / cap) (Gemma 2); 0: none
+  bool causal = false;      // key position <= query position only
+  std::int64_t window = 0;  // |query - key| < window only; 0: all
   bool operator==(const ScoreSpec&) const = default;
 
   // The keys [begin, end) that query `q` of `queries` may see among `keys`. With fewer queries than
@@ -37,9 +37,9 @@ ScoreSpec score_spec_from_json(std::string_view json, const std::string& file,
 
 // One head's recorded inputs: enough to recompute any of its weights. Non-owning.
 struct HeadView {
-  const float* query = nullptr;        // [queries, dim]
-  const float* key = nullptr;          // [keys, dim]
-  const double* lse = nullptr;         // [queries], natural logarithm
+  const float* query = nullptr;             // [queries, dim]
+  const float* key = nullptr;               // [keys, dim]
+  const double* lse = nullptr;              // [queries], natural logarithm
   const std::uint8_t* key_valid = nullptr;  // [keys], 0: padding, seen by nobody; null: all valid
   std::int64_t queries = 0;
   std::int64_t keys = 0;

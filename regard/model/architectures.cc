@@ -24,15 +24,41 @@ struct Architecture {
 };
 
 // Keys of any transformers configuration that say nothing about the forward pass.
-const std::set<std::string_view> kCommonHarmless = {
-    "_name_or_path", "architectures", "model_type", "torch_dtype", "dtype",
-    "transformers_version", "attention_probs_dropout_prob", "hidden_dropout_prob",
-    "classifier_dropout", "initializer_range", "gradient_checkpointing", "use_cache", "id2label",
-    "label2id", "pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id",
-    "output_attentions", "output_hidden_states", "return_dict", "problem_type", "finetuning_task",
-    "_attn_implementation_autoset", "attn_implementation", "_attn_implementation",
-    "tokenizer_class", "directionality", "pooler_fc_size", "pooler_num_attention_heads",
-    "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "tie_word_embeddings"};
+const std::set<std::string_view> kCommonHarmless = {"_name_or_path",
+                                                    "architectures",
+                                                    "model_type",
+                                                    "torch_dtype",
+                                                    "dtype",
+                                                    "transformers_version",
+                                                    "attention_probs_dropout_prob",
+                                                    "hidden_dropout_prob",
+                                                    "classifier_dropout",
+                                                    "initializer_range",
+                                                    "gradient_checkpointing",
+                                                    "use_cache",
+                                                    "id2label",
+                                                    "label2id",
+                                                    "pad_token_id",
+                                                    "bos_token_id",
+                                                    "eos_token_id",
+                                                    "sep_token_id",
+                                                    "cls_token_id",
+                                                    "output_attentions",
+                                                    "output_hidden_states",
+                                                    "return_dict",
+                                                    "problem_type",
+                                                    "finetuning_task",
+                                                    "_attn_implementation_autoset",
+                                                    "attn_implementation",
+                                                    "_attn_implementation",
+                                                    "tokenizer_class",
+                                                    "directionality",
+                                                    "pooler_fc_size",
+                                                    "pooler_num_attention_heads",
+                                                    "pooler_num_fc_layers",
+                                                    "pooler_size_per_head",
+                                                    "pooler_type",
+                                                    "tie_word_embeddings"};
 
 // A positive size of at most `limit`.
 std::int64_t size_at(const Json& config, std::string_view key, std::int64_t limit) {
@@ -138,13 +164,13 @@ ModelSpec read_model_spec(const Json& config) {
     return a.model_type == type.string();
   });
   if (entry == table.end())
-    throw type.wrong(fmt::format("one of the architectures {}", fmt::join(known_architectures(), ", ")));
+    throw type.wrong(
+        fmt::format("one of the architectures {}", fmt::join(known_architectures(), ", ")));
 
   ModelSpec spec;
   spec.architecture = entry->model_type;
   config.for_each_member([&](std::string_view key, Json value) {
-    if (entry->read.contains(key) || entry->harmless.contains(key) ||
-        kCommonHarmless.contains(key))
+    if (entry->read.contains(key) || entry->harmless.contains(key) || kCommonHarmless.contains(key))
       return;
     if (value.is_null()) return;
     if (touches_scores(key))

@@ -53,7 +53,8 @@ class Loader {
         prefix_ = prefix;
         return;
       }
-    throw Error::at(checkpoint.path(), "tensors", spec.names.word_embedding + " of a " + spec.architecture + " model",
+    throw Error::at(checkpoint.path(), "tensors",
+                    spec.names.word_embedding + " of a " + spec.architecture + " model",
                     "no such tensor");
   }
 
@@ -178,13 +179,15 @@ Model Model::open(const std::string& folder) {
     const auto vector = [&](const std::string& name, std::int64_t size) {
       return load.vector(name, size);
     };
-    weights->head_dense = {checkpoint.at(names.head_dense + ".weight", Shape{spec.width, spec.width}),
-                           false, vector(names.head_dense + ".bias", spec.width)};
+    weights->head_dense = {
+        checkpoint.at(names.head_dense + ".weight", Shape{spec.width, spec.width}), false,
+        vector(names.head_dense + ".bias", spec.width)};
     weights->head_norm = {vector(names.head_norm + ".weight", spec.width),
                           vector(names.head_norm + ".bias", spec.width)};
     const bool own = checkpoint.find(names.head_decoder).has_value();
     weights->head_decoder = {
-        own ? checkpoint.at(names.head_decoder, Shape{spec.vocabulary, spec.width}) : weights->words,
+        own ? checkpoint.at(names.head_decoder, Shape{spec.vocabulary, spec.width})
+            : weights->words,
         false, vector(names.head_bias, spec.vocabulary)};
   }
   model.weights_ = weights;
@@ -198,8 +201,9 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
   const std::int64_t n = static_cast<std::int64_t>(input.ids.size());
   if (n == 0) throw Error("model input: expected at least one token, found none");
   if (spec_.max_positions > 0 && n > spec_.max_positions)
-    throw Error(fmt::format("model input: expected at most {} tokens (the model's positions), found {}",
-                            spec_.max_positions, n));
+    throw Error(
+        fmt::format("model input: expected at most {} tokens (the model's positions), found {}",
+                    spec_.max_positions, n));
   if ((!input.types.empty() && input.types.size() != input.ids.size()) ||
       (!input.key_valid.empty() && input.key_valid.size() != input.ids.size()))
     throw Error("model input: ids, token types and mask must have the same length");
@@ -214,8 +218,10 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
       throw Error(fmt::format("token {}: expected an id of 0 to {}, found {}", i,
                               spec_.vocabulary - 1, id));
     if (type < 0 || type >= spec_.types)
-      throw Error(fmt::format("token {}: expected a token type of 0 to {}, found {} (does this model "
-                              "take pairs?)", i, spec_.types - 1, type));
+      throw Error(
+          fmt::format("token {}: expected a token type of 0 to {}, found {} (does this model "
+                      "take pairs?)",
+                      i, spec_.types - 1, type));
     const std::span<float> row(hidden.data() + i * width, static_cast<std::size_t>(width));
     add_row(w.words, id, true, row, scratch.span());
     add_row(w.types, type, false, row, scratch.span());
@@ -269,10 +275,11 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
     in.dim = in.value_dim = dim;
     in.score = record->score;
     try {
-      attention_forward(in, {mixed.data(), record->lse.data(),
-                             wanted ? record->overview_sum.data() : nullptr,
-                             wanted ? record->overview_max.data() : nullptr},
-                        cancel);
+      attention_forward(
+          in,
+          {mixed.data(), record->lse.data(), wanted ? record->overview_sum.data() : nullptr,
+           wanted ? record->overview_max.data() : nullptr},
+          cancel);
     } catch (const Error& error) {
       if (error.kind() != Error::Kind::kFailed) throw;
       throw Error(fmt::format("{}: layer {}: {}", checkpoint_->path(), l, error.what()));
@@ -292,8 +299,9 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
     add(out, &hidden);
     normalise(&hidden, layer.mlp_norm);
     if (!all_finite(hidden))
-      throw Error(fmt::format("{}: layer {}: expected finite hidden states, found a NaN or infinity",
-                              checkpoint_->path(), l));
+      throw Error(
+          fmt::format("{}: layer {}: expected finite hidden states, found a NaN or infinity",
+                      checkpoint_->path(), l));
     show(Point::kHidden, l, &hidden);
     if (progress) progress(static_cast<double>(l + 1) / static_cast<double>(spec_.layers));
   }
@@ -302,7 +310,8 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
 
 Tensor Model::language_logits(const float* hidden, std::int64_t rows) const {
   const Weights& w = *weights_;
-  if (!w.has_head) throw Error(checkpoint_->path() + ": this checkpoint has no language-model head");
+  if (!w.has_head)
+    throw Error(checkpoint_->path() + ": this checkpoint has no language-model head");
   Tensor x({rows, spec_.width}), logits({rows, spec_.vocabulary});
   kernels::matmul(hidden, rows, spec_.width, w.head_dense, x.data(), spec_.width);
   kernels::activate(spec_.activation, x.data(), x.size());

@@ -31,7 +31,7 @@ struct TensorNames {
 struct ModelSpec {
   std::string architecture;  // config.json's model_type: "bert"
   std::int64_t vocabulary = 0;
-  std::int64_t width = 0;       // hidden size
+  std::int64_t width = 0;  // hidden size
   std::int64_t layers = 0;
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;

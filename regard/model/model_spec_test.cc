@@ -14,7 +14,8 @@ namespace {
 // A BERT configuration with `extra` members put in front.
 std::string config(const std::string& extra = "", const std::string& heads = "4") {
   return "{" + extra + R"("model_type": "bert", "vocab_size": 100, "hidden_size": 64,
-    "num_hidden_layers": 2, "num_attention_heads": )" + heads + R"(, "intermediate_size": 128,
+    "num_hidden_layers": 2, "num_attention_heads": )" +
+         heads + R"(, "intermediate_size": 128,
     "max_position_embeddings": 32, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
     "hidden_act": "gelu", "hidden_dropout_prob": 0.1})";
 }

@@ -13,14 +13,14 @@
 namespace regard {
 
 enum class Point {
-  kEmbedding,      // [token, width], after the embedding's normalisation
-  kQuery,          // [head, token, dim], after everything that changes it, before the scale
-  kKey,            // [kv head, token, dim]
-  kValue,          // [kv head, token, dim]
-  kMixed,          // [token, head * dim], weighted values of all heads, before the projection
-  kAttentionOut,   // [token, width], after the projection, before the residual
-  kMlpOut,         // [token, width], before the residual
-  kHidden,         // [token, width], the layer's output
+  kEmbedding,     // [token, width], after the embedding's normalisation
+  kQuery,         // [head, token, dim], after everything that changes it, before the scale
+  kKey,           // [kv head, token, dim]
+  kValue,         // [kv head, token, dim]
+  kMixed,         // [token, head * dim], weighted values of all heads, before the projection
+  kAttentionOut,  // [token, width], after the projection, before the residual
+  kMlpOut,        // [token, width], before the residual
+  kHidden,        // [token, width], the layer's output
 };
 
 // A dense array of the running pass; writing to it changes what follows.
@@ -34,9 +34,9 @@ struct AttentionRecord {
   int layer = 0;
   ScoreSpec score;
   std::int64_t block_edge = 0;
-  Tensor query, key, value;             // as at the points
-  Buffer<double> lse;                   // [head, token]
-  Tensor overview_sum, overview_max;    // [head, block, block]
+  Tensor query, key, value;           // as at the points
+  Buffer<double> lse;                 // [head, token]
+  Tensor overview_sum, overview_max;  // [head, block, block]
 };
 
 class Observer {

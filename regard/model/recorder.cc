@@ -19,8 +19,8 @@ TensorView select(const TensorView& view, const std::vector<std::size_t>& chosen
       static_cast<std::size_t>(view.size() / view.shape[0]) * size_of(view.dtype);
   Shape shape = view.shape;
   shape[0] = static_cast<std::int64_t>(chosen.size());
-  auto copy = std::make_shared<Buffer<double>>(
-      Shape{static_cast<std::int64_t>((chosen.size() * bytes + sizeof(double) - 1) / sizeof(double))});
+  auto copy = std::make_shared<Buffer<double>>(Shape{
+      static_cast<std::int64_t>((chosen.size() * bytes + sizeof(double) - 1) / sizeof(double))});
   auto* out = reinterpret_cast<std::byte*>(copy->data());
   for (std::size_t i = 0; i < chosen.size(); ++i)
     std::copy_n(view.data + chosen[i] * bytes, bytes, out + i * bytes);

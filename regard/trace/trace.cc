@@ -33,8 +33,8 @@ std::vector<HeadId> Trace::heads() const {
 
 bool Trace::has(HeadId id) const {
   const auto found = layers.find(id.layer);
-  return found != layers.end() && std::binary_search(found->second.head_ids.begin(),
-                                                     found->second.head_ids.end(), id.head);
+  return found != layers.end() &&
+         std::binary_search(found->second.head_ids.begin(), found->second.head_ids.end(), id.head);
 }
 
 const LayerTrace& Trace::layer_of(HeadId id, std::size_t* index) const {
@@ -70,12 +70,12 @@ HeadView Trace::head(HeadId id) const {
   std::size_t i = 0;
   const LayerTrace& layer = layer_of(id, &i);
   if (layer.query.data == nullptr)
-    throw Error(fmt::format("{}: this trace holds given weights, no queries and keys",
-                            to_string(id)));
+    throw Error(
+        fmt::format("{}: this trace holds given weights, no queries and keys", to_string(id)));
   HeadView view;
   view.query = layer.query.f32().data() + i * layer.queries * layer.dim;
-  view.key = layer.key.f32().data() +
-             static_cast<std::size_t>(layer.kv_of[i]) * layer.keys * layer.dim;
+  view.key =
+      layer.key.f32().data() + static_cast<std::size_t>(layer.kv_of[i]) * layer.keys * layer.dim;
   view.lse = reinterpret_cast<const double*>(layer.lse.data) + i * layer.queries;
   view.key_valid = key_valid.empty() ? nullptr : key_valid.data();
   view.queries = layer.queries;

@@ -31,10 +31,10 @@ std::optional<HeadId> head_named(std::string_view text);
 // One layer's attention. The arrays are the layer's own or lie in the trace's mapped file.
 struct LayerTrace {
   int layer = 0;
-  std::vector<int> head_ids;     // the heads recorded, ascending; all of them unless chosen
+  std::vector<int> head_ids;  // the heads recorded, ascending; all of them unless chosen
   std::int64_t queries = 0, keys = 0, dim = 0, value_dim = 0;
   ScoreSpec score;
-  std::int64_t block_edge = 0;   // of the overview; 0: none
+  std::int64_t block_edge = 0;  // of the overview; 0: none
   // Per recorded head [head, ..] resp. per key-value head [kv head, ..]. kv_of[i] is the row of
   // `key` and `value` that recorded head i uses.
   std::vector<int> kv_of;

@@ -75,13 +75,13 @@ void add_layer(const LayerTrace& layer, Parts* parts) {
     parts->metadata["regard.block_edge"] = std::to_string(layer.block_edge);
     auto& kv = parts->kv_of[layer.layer];
     kv.assign(layer.kv_of.begin(), layer.kv_of.end());
-    out.push_back({prefix + "kv_of", view_of(DType::kI64, {static_cast<std::int64_t>(kv.size())},
-                                             kv.data())});
+    out.push_back({prefix + "kv_of",
+                   view_of(DType::kI64, {static_cast<std::int64_t>(kv.size())}, kv.data())});
   }
   auto& ids = parts->head_ids[layer.layer];
   ids.assign(layer.head_ids.begin(), layer.head_ids.end());
-  out.push_back({prefix + "heads", view_of(DType::kI64, {static_cast<std::int64_t>(ids.size())},
-                                           ids.data())});
+  out.push_back({prefix + "heads",
+                 view_of(DType::kI64, {static_cast<std::int64_t>(ids.size())}, ids.data())});
 }
 
 void fill(const Trace& trace, Parts* parts) {
@@ -137,8 +137,8 @@ class Reader {
     if (error != std::errc{} || end != text.data() + text.size() || format < 1)
       fail("regard.format", "a number", text);
     if (format > kTraceFormat)
-      fail("regard.format", fmt::format("at most {}: this trace is from a newer Regard", kTraceFormat),
-           text);
+      fail("regard.format",
+           fmt::format("at most {}: this trace is from a newer Regard", kTraceFormat), text);
   }
 
   void read_notes(Trace* trace) const {
@@ -183,8 +183,8 @@ class Reader {
         fail(fmt::format("tokens.span[{}]", i), fmt::format("within 0:{}", text.size()),
              fmt::format("{}:{}", start, end));
       if (ends[at] < piece || ends[at] > static_cast<std::int64_t>(pieces.size()))
-        fail(fmt::format("tokens.piece_end[{}]", i),
-             fmt::format("{} to {}", piece, pieces.size()), std::to_string(ends[at]));
+        fail(fmt::format("tokens.piece_end[{}]", i), fmt::format("{} to {}", piece, pieces.size()),
+             std::to_string(ends[at]));
       Token token;
       token.id = ids[at];
       token.text = pieces.substr(static_cast<std::size_t>(piece),

@@ -108,16 +108,16 @@ TEST(TraceFile, ShapesThatLieAreErrorsThatNameThePlace) {
   const auto names = [](const std::string& message, const char* part) {
     return message.find(part) != std::string::npos;
   };
-  EXPECT_TRUE(names(error_after([](Small* s) { s->trace.layers[3].lse.shape = {4, 1}; }),
-                    "layers.3.lse"));
-  EXPECT_TRUE(names(error_after([](Small* s) { s->trace.layers[3].kv_of = {0, 1}; }),
-                    "layers.3.kv_of"));
-  EXPECT_TRUE(names(error_after([](Small* s) { s->trace.layers[3].head_ids = {4, 1}; }),
-                    "layers.3.heads"));
-  EXPECT_TRUE(names(error_after([](Small* s) { s->trace.tokens[0].span = {0, 99}; }),
-                    "tokens.span[0]"));
-  EXPECT_TRUE(names(error_after([](Small* s) { s->trace.tokens[0].sequence = 2; }),
-                    "tokens.sequence[0]"));
+  EXPECT_TRUE(
+      names(error_after([](Small* s) { s->trace.layers[3].lse.shape = {4, 1}; }), "layers.3.lse"));
+  EXPECT_TRUE(
+      names(error_after([](Small* s) { s->trace.layers[3].kv_of = {0, 1}; }), "layers.3.kv_of"));
+  EXPECT_TRUE(
+      names(error_after([](Small* s) { s->trace.layers[3].head_ids = {4, 1}; }), "layers.3.heads"));
+  EXPECT_TRUE(
+      names(error_after([](Small* s) { s->trace.tokens[0].span = {0, 99}; }), "tokens.span[0]"));
+  EXPECT_TRUE(
+      names(error_after([](Small* s) { s->trace.tokens[0].sequence = 2; }), "tokens.sequence[0]"));
   EXPECT_TRUE(names(error_after([](Small* s) { s->trace.layers[3].query.shape = {1, 4, 1}; }),
                     "layers.3.query"));
 }
