@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Safetensors files, good and bad, and folders of them.
+#include "regard/checkpoint/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "regard/platform/error.h"
+
+namespace regard {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string corpus(const std::string& name) {
+  return std::string(REGARD_SOURCE_DIR) + "/fuzz/corpus/safetensors/" + name;
+}
+
+template <typename F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string open_error(const std::string& name) {
+  return error_of([&] { SafetensorsFile::open(corpus(name)); });
+}
+
+class CheckpointFolder : public ::testing::Test {
+ protected:
+  CheckpointFolder() {
+    std::string name = (fs::temp_directory_path() / "regard-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~CheckpointFolder() override { fs::remove_all(folder_); }
+  std::string in(const char* name) const { return (folder_ / name).string(); }
+  // A file with one float tensor [2] of this name.
+  void shard(const char* file, const char* tensor) const {
+    write_safetensors(in(file),
+                      {{tensor, {DType::kF32, {2}, reinterpret_cast<const std::byte*>(two_)}}}, {});
+  }
+  void index(const std::string& weight_map) const {
+    std::ofstream(in("model.safetensors.index.json")) << "{\"weight_map\": " << weight_map << "}";
+  }
+  std::string error() const {
+    return error_of([&] { Checkpoint::open(folder_.string()); });
+  }
+  static constexpr float two_[2] = {1.0f, 2.0f};
+  fs::path folder_;
+};
+
+TEST(Safetensors, OfTheCorpusOpenWhenGoodAndAreRefusedWhenBad) {
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(corpus(""))) {
+    const std::string name = entry.path().filename().string();
+    EXPECT_EQ(open_error(name) == "no error", name.starts_with("good_"))
+        << name << ": " << open_error(name);
+    ++files;
+  }
+  EXPECT_GE(files, 29u);
+}
+
+TEST(Safetensors, ErrorsSayTheFileThePlaceAndBothSides) {
+  EXPECT_THAT(open_error("bad_length_2_63"),
+              AllOf(HasSubstr("bad_length_2_63: byte 0: "), HasSubstr("9223372036854775808")));
+  EXPECT_THAT(open_error("bad_truncated_header"), HasSubstr("a header of 1000 bytes"));
+  EXPECT_THAT(open_error("bad_leading_space"), HasSubstr("byte 8: expected a header starting"));
+  EXPECT_THAT(open_error("bad_dtype"),
+              AllOf(HasSubstr("a.dtype"), HasSubstr("F64, F32, F16, BF16"), HasSubstr("\"F31\"")));
+  EXPECT_THAT(open_error("bad_negative_axis"), AllOf(HasSubstr("a.shape[0]"), HasSubstr("-1")));
+  EXPECT_THAT(open_error("bad_overflowing_shape"), HasSubstr("a.shape"));
+  EXPECT_THAT(open_error("bad_offsets_and_shape"), HasSubstr("8 bytes for F32 [2]"));
+  EXPECT_THAT(open_error("bad_hole"), HasSubstr("b: expected data from offset 4, found a hole"));
+  EXPECT_THAT(open_error("bad_overlap"), HasSubstr("an overlap"));
+  EXPECT_THAT(open_error("bad_trailing"), HasSubstr("1 bytes that no tensor has"));
+  EXPECT_THAT(open_error("bad_duplicate"), HasSubstr("each key once"));
+  EXPECT_THAT(open_error("bad_metadata"), HasSubstr("__metadata__.k: expected a string, found 1"));
+}
+
+TEST_F(CheckpointFolder, WritesTensorsAlignedAndReadsThemBack) {
+  const std::uint8_t bytes[3] = {7, 8, 9};
+  const std::vector<SafetensorsEntry> entries = {
+      {"b", {DType::kU8, {3}, reinterpret_cast<const std::byte*>(bytes)}},
+      {"none", {DType::kF32, {0, 4}, nullptr}},
+      {"a\n", {DType::kF32, {1, 2}, reinterpret_cast<const std::byte*>(two_)}}};
+  const std::map<std::string, std::string> metadata = {{"k", "v\"\n"}};
+  write_safetensors(in("t"), entries, metadata);
+  EXPECT_EQ(fs::file_size(in("t")), safetensors_size(entries, metadata));
+  const SafetensorsFile file = SafetensorsFile::open(in("t"));
+  EXPECT_EQ(file.metadata().at("k"), "v\"\n");
+  const TensorView view = file.at("a\n", DType::kF32, Shape{-1, 2});
+  EXPECT_EQ((view.data - file.file().bytes().data()) % 64, 0);
+  EXPECT_THAT(view.f32(), ElementsAre(1.0f, 2.0f));
+  EXPECT_EQ(std::to_integer<int>(file.find("b")->data[2]), 9);
+  EXPECT_THROW(file.at("a\n", DType::kF32, Shape{2}), Error);
+  EXPECT_THROW(file.at("a\n", DType::kF64, Shape{1, 2}), Error);
+  EXPECT_THROW(write_safetensors(in("t"), {entries[0], entries[0]}, {}), Error);
+}
+
+TEST_F(CheckpointFolder, WithOneFileOpensAsFolderAndAsFile) {
+  shard("model.safetensors", "w");
+  for (const std::string& path : {folder_.string(), in("model.safetensors")}) {
+    const Checkpoint checkpoint = Checkpoint::open(path);
+    EXPECT_THAT(checkpoint.names(), ElementsAre("w"));
+    EXPECT_EQ(checkpoint.at("w", Shape{-1}).f32()[1], 2.0f);
+    EXPECT_THAT(error_of([&] { checkpoint.at("w", Shape{3}); }),
+                AllOf(HasSubstr("w: "), HasSubstr("[3]"), HasSubstr("[2]")));
+    EXPECT_THROW(checkpoint.at("v", Shape{2}), Error);
+  }
+}
+
+TEST_F(CheckpointFolder, FollowsLinksAsInTheHubCache) {
+  shard("blob", "w");
+  fs::create_symlink("blob", in("model.safetensors"));
+  EXPECT_THAT(Checkpoint::open(folder_.string()).names(), ElementsAre("w"));
+}
+
+TEST_F(CheckpointFolder, WithShardsJoinsThem) {
+  shard("1.safetensors", "a");
+  shard("2.safetensors", "b");
+  index(R"({"a": "1.safetensors", "b": "2.safetensors"})");
+  const Checkpoint checkpoint = Checkpoint::open(folder_.string());
+  EXPECT_THAT(checkpoint.names(), ElementsAre("a", "b"));
+  EXPECT_EQ(checkpoint.file_of("b"), in("2.safetensors"));
+  EXPECT_EQ(checkpoint.bytes(), fs::file_size(in("1.safetensors")) * 2);
+}
+
+TEST_F(CheckpointFolder, WithABadIndexIsAnError) {
+  shard("1.safetensors", "a");
+  shard("2.safetensors", "a");
+  index(R"({"a": "1.safetensors", "b": "3.safetensors"})");
+  EXPECT_THAT(error(), HasSubstr("3.safetensors"));
+  index(R"({"a": "1.safetensors", "b": "1.safetensors"})");
+  EXPECT_THAT(error(), HasSubstr("b: "));
+  index(R"({"a": "1.safetensors", "b": "2.safetensors"})");
+  EXPECT_THAT(error(), HasSubstr("each tensor in one shard"));
+  for (const char* name : {"../1.safetensors", "/etc/passwd", "..", ""}) {
+    index(std::string("{\"a\": \"") + name + "\"}");
+    EXPECT_THAT(error(), HasSubstr("a file in the same folder")) << name;
+  }
+}
+
+TEST_F(CheckpointFolder, WithoutSafetensorsSaysWhatIsExpected) {
+  EXPECT_THAT(error(), HasSubstr("expected model.safetensors"));
+  std::ofstream(in("pytorch_model.bin")) << "x";
+  EXPECT_THAT(error(),
+              AllOf(HasSubstr("expected model.safetensors"), HasSubstr("pytorch_model.bin")));
+  EXPECT_THROW(Checkpoint::open(in("missing")), Error);
+}
+
+}  // namespace
+}  // namespace regard
