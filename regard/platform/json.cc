@@ -154,7 +154,7 @@ JsonDocument JsonDocument::parse(std::string_view text, std::string file, bool u
   JsonDocument document;
   State& state = *document.state_;
   state.file = std::move(file);
-  // simdjson counts the document itself as a level.
+  // simdjson counts the document itself as a level, and no empty array or object.
   simdjson::error_code code = state.parser.allocate(text.size() + 1, kDepth + 1);
   if (code == simdjson::SUCCESS) code = state.parser.parse(text.data(), text.size()).error();
   if (code == simdjson::NUMBER_ERROR) {
