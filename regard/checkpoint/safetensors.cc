@@ -158,6 +158,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
           path, fmt::format("header: {}.data_offsets", name),
           fmt::format("{} bytes for {} {}", *bytes, name_of(view.dtype), to_string(view.shape)),
           fmt::format("{} bytes, {}", last - first, found));
+    // Other writers align nothing, so this may be an odd address: see TensorView::f32.
     view.data = data + first;
     ranges.push_back({first, last, std::string(name)});
     result.tensors_.emplace(name, std::move(view));
