@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Token rows to unit rows, a band of token rows at a time (Clark et al. 2019, section 4.1).
+#include "regard/analysis/unit_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "regard/platform/error.h"
+#include "regard/platform/threads.h"
+
+namespace regard {
+namespace {
+
+// Rows of units [first, last) of the wanted ones and the tokens [begin, end) that they span.
+struct Band {
+  std::size_t first, last;
+  std::int64_t begin, end;
+};
+
+std::vector<Band> bands_of(const std::vector<Unit>& units, const std::vector<std::int64_t>& rows) {
+  std::vector<Band> bands;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const std::vector<std::int64_t>& tokens = units[static_cast<std::size_t>(rows[r])].tokens;
+    if (tokens.empty()) throw Error("unit: expected at least one token, found none");
+    const Band own{r, r + 1, tokens.front(), tokens.back() + 1};
+    if (!bands.empty()) {
+      Band& band = bands.back();
+      const std::int64_t begin = std::min(band.begin, own.begin);
+      const std::int64_t end = std::max(band.end, own.end);
+      if (end - begin <= kQueryBlock) {
+        band = {band.first, r + 1, begin, end};
+        continue;
+      }
+    }
+    bands.push_back(own);
+  }
+  return bands;
+}
+
+}  // namespace
+
+std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& units,
+                             const std::vector<std::int64_t>& rows) {
+  const std::size_t width = units.size();
+  const std::int64_t columns = map.columns();
+  std::vector<std::int64_t> column_of(static_cast<std::size_t>(columns), -1);
+  for (std::size_t u = 0; u < width; ++u)
+    for (const std::int64_t token : units[u].tokens) {
+      if (token < 0 || token >= columns || token >= map.rows())
+        throw Error(fmt::format("unit {}: expected tokens within a map of {} x {}, found {}", u,
+                                map.rows(), columns, token));
+      column_of[static_cast<std::size_t>(token)] = static_cast<std::int64_t>(u);
+    }
+  std::vector<std::int64_t> row_of(static_cast<std::size_t>(map.rows()), -1);
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    for (const std::int64_t token : units[static_cast<std::size_t>(rows[r])].tokens)
+      row_of[static_cast<std::size_t>(token)] = static_cast<std::int64_t>(r);
+
+  std::vector<float> out(rows.size() * width);
+  const std::vector<Band> bands = bands_of(units, rows);
+  parallel_for(static_cast<std::int64_t>(bands.size()), [&](std::int64_t task) {
+    const Band& band = bands[static_cast<std::size_t>(task)];
+    std::vector<double> sums((band.last - band.first) * width, 0.0);
+    const std::int64_t held = std::min(kQueryBlock, band.end - band.begin);
+    std::vector<float> tokens(static_cast<std::size_t>(held * columns));
+    for (std::int64_t begin = band.begin; begin < band.end; begin += held) {
+      const std::int64_t end = std::min(band.end, begin + held);
+      map.read_rows(begin, end, tokens.data());
+      for (std::int64_t token = begin; token < end; ++token) {
+        const std::int64_t row = row_of[static_cast<std::size_t>(token)];
+        if (row < static_cast<std::int64_t>(band.first) ||
+            row >= static_cast<std::int64_t>(band.last))
+          continue;
+        double* sum = sums.data() + (static_cast<std::size_t>(row) - band.first) * width;
+        const float* weights = tokens.data() + (token - begin) * columns;
+        for (std::int64_t k = 0; k < columns; ++k) {
+          const std::int64_t column = column_of[static_cast<std::size_t>(k)];
+          if (column >= 0) sum[column] += static_cast<double>(weights[k]);
+        }
+      }
+    }
+    for (std::size_t r = band.first; r < band.last; ++r) {
+      const double pieces =
+          static_cast<double>(units[static_cast<std::size_t>(rows[r])].tokens.size());
+      for (std::size_t u = 0; u < width; ++u)
+        out[r * width + u] = static_cast<float>(sums[(r - band.first) * width + u] / pieces);
+    }
+  });
+  return out;
+}
+
+}  // namespace regard
