@@ -22,9 +22,9 @@ struct Span {
 
 struct Token {
   std::int64_t id = 0;
-  std::string text;     // the piece as the vocabulary spells it: "##ing", "[CLS]"
-  Span span;            // bytes of its own text; start = end for tokens that the template added
-  int sequence = -1;    // 0: first text, 1: second text, -1: added by the template
+  std::string text;       // the piece as the vocabulary spells it: "##ing", "[CLS]"
+  Span span;              // bytes of its own text; start = end for tokens that the template added
+  int sequence = -1;      // 0: first text, 1: second text, -1: added by the template
   std::int64_t type = 0;  // token type (segment) id
   bool special = false;   // [CLS], [SEP], [UNK] ... typed or added; [UNK] for unknown words is not
 };

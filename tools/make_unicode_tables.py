@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes regard/tokenizer/unicode_tables.cc: what Hugging Face's tokenizers library does with each
+code point. The library has Unicode tables of its own (and of several Unicode versions), so each
+of the 1,112,064 code points is put through it and the answers are stored as ranges.
+
+Usage: make_unicode_tables.py OUTPUT        (needs the Python package tokenizers)
+"""
+import sys
+import unicodedata
+
+import tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+
+REMOVED, SPACE, PUNCTUATION, CHINESE, NONSPACING, WORD, SPLIT = 1, 2, 4, 8, 16, 32, 64
+
+
+def bert(**options):
+    chosen = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    chosen.update(options)
+    return normalizers.BertNormalizer(**chosen).normalize_str
+
+
+def code_points():
+    return (c for c in range(0x110000) if not 0xD800 <= c < 0xE000)
+
+
+def probe_flags():
+    """Flags of every code point."""
+    clean, chinese = bert(clean_text=True), bert(handle_chinese_chars=True)
+    strip, nfd = bert(strip_accents=True), normalizers.NFD().normalize_str
+    pieces = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    word = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    word.add_tokens([AddedToken("<t>", single_word=True, normalized=False)])
+    token = word.token_to_id("<t>")
+    flags = {}
+    for c in code_points():
+        s, f = chr(c), 0
+        cleaned = clean("a" + s + "b")
+        f |= REMOVED if cleaned == "ab" else SPACE if cleaned == "a b" else 0
+        assert f or cleaned == "a" + s + "b", hex(c)
+        parts = [p for p, _ in pieces("a" + s + "b")]
+        f |= SPLIT if parts == ["a", "b"] else PUNCTUATION if len(parts) == 3 else 0
+        if chinese(s) != s:
+            assert chinese(s) == " " + s + " ", hex(c)
+            f |= CHINESE
+        if nfd(s) == s and strip("a" + s) == "a":
+            f |= NONSPACING
+        if token not in word.encode(s + "<t>").ids:
+            f |= WORD
+        if f:
+            flags[c] = f
+    # Stripping accents is decomposing and then dropping the nonspacing marks.
+    for c in code_points():
+        want = "".join(d for d in nfd(chr(c)) if not flags.get(ord(d), 0) & NONSPACING)
+        assert strip(chr(c)) == want, hex(c)
+    return flags
+
+
+def probe_lower():
+    lower = normalizers.Lowercase().normalize_str
+    both = bert(lowercase=True)
+    mapping = {}
+    for c in code_points():
+        assert lower(chr(c)) == both(chr(c)), hex(c)
+        if lower(chr(c)) != chr(c):
+            mapping[c] = [ord(d) for d in lower(chr(c))]
+    return mapping
+
+
+def probe_decompositions():
+    nfd = normalizers.NFD().normalize_str
+    mapping = {}
+    for c in code_points():
+        found = [ord(d) for d in nfd(chr(c))]
+        if 0xAC00 <= c < 0xAC00 + 11172:  # Hangul syllables: by arithmetic (Unicode 3.12)
+            index = c - 0xAC00
+            want = [0x1100 + index // 588, 0x1161 + index % 588 // 28]
+            want += [0x11A7 + index % 28] if index % 28 else []
+            assert found == want, hex(c)
+        elif found != [c]:
+            mapping[c] = found
+    return mapping
+
+
+def probe_ranks(decompositions):
+    """Rank of every combining class, 0 for starters: only their order matters."""
+    nfd = normalizers.NFD().normalize_str
+    classes = {}
+    for c in code_points():
+        moves = nfd("a\u0345" + chr(c)) != "a\u0345" + chr(c) or c == 0x345
+        if moves and unicodedata.combining(chr(c)) and c not in decompositions:
+            classes.setdefault(unicodedata.combining(chr(c)), chr(c))
+    known = [classes[k] for k in sorted(classes)]
+    ranks = {}
+    last = known[-1]
+    for c in code_points():
+        s = chr(c)
+        if c in decompositions or 0xAC00 <= c < 0xAC00 + 11172:
+            continue
+        if nfd("a" + last + s) == "a" + last + s and nfd("a" + s + known[0]) == "a" + s + known[0]:
+            continue
+        ranks[c] = 1 + sum(r != s and nfd("a" + s + r) == "a" + r + s for r in known)
+    for c, rank in ranks.items():
+        assert known[rank - 1] == chr(c) or all(
+            nfd("a" + chr(c) + r) == "a" + chr(c) + r for r in known[rank - 1:]), hex(c)
+    return ranks
+
+
+def ranges(values):
+    """[first, last, value] of runs of equal values."""
+    runs = []
+    for c in sorted(values):
+        if runs and runs[-1][1] + 1 == c and runs[-1][2] == values[c]:
+            runs[-1][1] = c
+        else:
+            runs.append([c, c, values[c]])
+    return runs
+
+
+def lower_runs(mapping):
+    """[first, last, stride, delta]."""
+    runs = []
+    for c in sorted(mapping):
+        if len(mapping[c]) != 1:
+            continue
+        delta = mapping[c][0] - c
+        if runs and runs[-1][3] == delta:
+            run, step = runs[-1], c - runs[-1][1]
+            if step <= 2 and (run[0] == run[1] or run[2] == step):
+                run[1], run[2] = c, step
+                continue
+        runs.append([c, c, 1, delta])
+    return runs
+
+
+def rows(items):
+    out, line = [], " "
+    for item in items:
+        if len(line) + len(item) + 2 > 100:
+            out.append(line)
+            line = " "
+        line += " " + item + ","
+    return "\n".join(out + [line])
+
+
+def main():
+    flags = probe_flags()
+    lower, decompositions = probe_lower(), probe_decompositions()
+    ranks = probe_ranks(decompositions)
+    several = {c: m for c, m in lower.items() if len(m) != 1}
+    assert several == {0x130: [0x69, 0x307]}, several
+    pool, decomposed = [], []
+    for c in sorted(decompositions):
+        decomposed.append("{0x%x, %d, %d}" % (c, len(pool), len(decompositions[c])))
+        pool += ["0x%x" % d for d in decompositions[c]]
+    text = f"""// SPDX-License-Identifier: Apache-2.0
+// What the tokenizers library ({tokenizers.__version__}) does with each code point. Generated by
+// tools/make_unicode_tables.py from the library's own answers; do not edit.
+// clang-format off
+#include <iterator>
+
+#include "regard/tokenizer/unicode_tables.h"
+
+namespace regard::unicode_tables {{
+
+const FlagRange kFlags[] = {{
+{rows("{0x%x, 0x%x, %d}" % tuple(r) for r in ranges(flags))}
+}};
+const std::size_t kFlagCount = std::size(kFlags);
+
+const LowerRange kLower[] = {{
+{rows("{0x%x, 0x%x, %d, %d}" % tuple(r) for r in lower_runs(lower))}
+}};
+const std::size_t kLowerCount = std::size(kLower);
+
+const RankRange kRanks[] = {{
+{rows("{0x%x, 0x%x, %d}" % tuple(r) for r in ranges(ranks))}
+}};
+const std::size_t kRankCount = std::size(kRanks);
+
+const Decomposition kDecompositions[] = {{
+{rows(decomposed)}
+}};
+const std::size_t kDecompositionCount = std::size(kDecompositions);
+
+const char32_t kDecomposed[] = {{
+{rows(pool)}
+}};
+
+}}  // namespace regard::unicode_tables
+"""
+    with open(sys.argv[1], "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+if __name__ == "__main__":
+    main()
