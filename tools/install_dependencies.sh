@@ -85,7 +85,8 @@ echo "installing: ${missing[*]}" >&2
 quietly "${root[@]}" apt-get update
 # Debian has no unversioned name for clang's run-time library: it follows clang's own.
 if [[ " ${missing[*]} " == *" libclang-rt-dev "* ]]; then
-  clang_package=$(apt-cache depends clang | sed -n 's/^ *Depends: clang-\([0-9]\+\)$/\1/p' | head -n 1)
+  clang_package=$(apt-cache depends clang |
+    sed -n 's/^ *Depends: clang-\([0-9]\+\)$/\1/p' | head -n 1)
   missing=("${missing[@]/libclang-rt-dev/libclang-rt-${clang_package}-dev}")
 fi
 quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
