@@ -84,6 +84,7 @@ std::vector<AddedMatch> AddedTokenMatcher::split(std::string_view text,
     if (token.single_word && (word_before(text, start) || word_after(text, stop))) continue;
     if (token.lstrip) start = std::max(skip_space_left(text, start), done);
     if (token.rstrip) stop = skip_space_right(text, stop);
+    if (start >= stop) continue;  // white space that the match before has taken
     if (done < start) out.push_back({-1, {done, start}});
     out.push_back({numbers_[found], {start, stop}});
     done = stop;

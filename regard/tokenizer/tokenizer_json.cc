@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads tokenizer.json as the tokenizers library writes it (version "1.0").
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -42,7 +44,7 @@ std::int64_t type_of(const Json& item) {
 void demand_type(const Json& part, std::string_view supported) {
   const Json type = part.at("type");
   if (type.string() != supported) {
-    throw type.wrong("\"" + std::string(supported) + "\", the only one supported here");
+    throw type.wrong(fmt::format("\"{}\", the only one supported here", supported));
   }
 }
 
@@ -63,7 +65,7 @@ WordPiece read_model(const Json& model) {
   vocab.for_each_member(
       [&](std::string_view piece, const Json& id) { out.vocabulary.insert(piece, id_of(id)); });
   const auto unknown_id = out.vocabulary.id(out.unknown);
-  if (!unknown_id) throw vocab.wrong("an entry for unk_token \"" + out.unknown + "\"");
+  if (!unknown_id) throw vocab.wrong(fmt::format("an entry for unk_token \"{}\"", out.unknown));
   out.unknown_id = *unknown_id;
   return out;
 }
@@ -160,8 +162,8 @@ std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabular
     if (token.content.empty()) throw element.at("content").wrong("a token that is not empty");
     const auto in_vocabulary = vocabulary.id(token.content);
     if (in_vocabulary && *in_vocabulary != token.id) {
-      throw element.at("id").wrong("the id of \"" + token.content + "\" in model.vocab, " +
-                                   std::to_string(*in_vocabulary));
+      throw element.at("id").wrong(
+          fmt::format("the id of \"{}\" in model.vocab, {}", token.content, *in_vocabulary));
     }
     out.push_back(std::move(token));
   });

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // BERT's older files: vocab.txt, one piece a line, ids from 0; tokenizer_config.json as
 // transformers' BertTokenizer reads it.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <filesystem>
-#include <initializer_list>
 
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
@@ -67,7 +69,7 @@ TokenizerParts read_vocab_txt(const std::string& folder) {
 
   const auto needed = [&](const std::string& name) {
     const auto id = parts.model.vocabulary.id(name);
-    if (!id) throw Error::at(file, "", "a line \"" + name + "\"", "none");
+    if (!id) throw Error::at(file, "", fmt::format("a line \"{}\"", name), "none");
     return *id;
   };
   parts.model.unknown = names.unknown;

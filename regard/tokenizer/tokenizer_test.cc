@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading and refusing files; expected ids by hand from the vocabularies below.
+#include "regard/tokenizer/tokenizer.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "regard/platform/error.h"
+
+namespace regard {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Parts {
+  std::string model = R"({"type": "WordPiece", "unk_token": "[UNK]",
+    "continuing_subword_prefix": "##", "max_input_chars_per_word": 5,
+    "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "play": 3, "##ing": 4, "##s": 5, ",": 6}})";
+  std::string normalizer = R"({"type": "BertNormalizer", "clean_text": true,
+    "handle_chinese_chars": true, "strip_accents": null, "lowercase": true})";
+  std::string pre_tokenizer = R"({"type": "BertPreTokenizer"})";
+  std::string post_processor =
+      R"({"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]})";
+  std::string added = R"([{"id": 2, "content": "[SEP]", "special": true, "single_word": false,
+    "lstrip": false, "rstrip": false, "normalized": false}])";
+
+  std::string json() const {
+    return fmt::format(
+        R"({{"version": "1.0", "truncation": {{"max_length": 2}}, "padding": {{"x": 1}},
+        "added_tokens": {}, "normalizer": {}, "pre_tokenizer": {}, "post_processor": {},
+        "model": {}}})",
+        added, normalizer, pre_tokenizer, post_processor, model);
+  }
+  Tokenizer read() const { return Tokenizer::from_json(json(), "t.json"); }
+  std::string error() const {
+    try {
+      read();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+std::vector<std::int64_t> ids(const Encoding& encoding) {
+  std::vector<std::int64_t> out;
+  for (const Token& token : encoding.tokens) out.push_back(token.id);
+  return out;
+}
+
+TEST(Tokenizer, TruncationAndPaddingAreIgnored) {
+  EXPECT_THAT(ids(Parts().read().encode("plays, plays, plays")),
+              ElementsAre(1, 3, 5, 6, 3, 5, 6, 3, 5, 2));
+}
+
+TEST(Tokenizer, AWordLongerThanTheLimitIsUnknownAndNotSpecial) {
+  const Encoding encoding = Parts().read().encode_plain("playing");
+  ASSERT_EQ(encoding.tokens.size(), 1U);
+  EXPECT_EQ(encoding.tokens[0].id, 0);
+  EXPECT_EQ(encoding.tokens[0].span, (Span{0, 7}));
+  EXPECT_FALSE(encoding.tokens[0].special);
+}
+
+TEST(Tokenizer, ASpecialTokenTypedInTheTextIsSpecialAndKeepsItsBytes) {
+  const Encoding encoding = Parts().read().encode("play[SEP]");
+  EXPECT_THAT(ids(encoding), ElementsAre(1, 3, 2, 2));
+  EXPECT_TRUE(encoding.tokens[2].special);
+  EXPECT_EQ(encoding.tokens[2].sequence, 0);
+  EXPECT_EQ(encoding.tokens[2].span, (Span{4, 9}));
+  EXPECT_EQ(encoding.tokens[3].sequence, -1);
+}
+
+TEST(Tokenizer, TellsItsPieces) {
+  const Tokenizer tokenizer = Parts().read();
+  EXPECT_EQ(tokenizer.vocabulary_size(), 7);
+  EXPECT_EQ(tokenizer.piece(4), "##ing");
+  EXPECT_EQ(tokenizer.piece(7), std::nullopt);
+  EXPECT_EQ(tokenizer.piece(-1), std::nullopt);
+  EXPECT_EQ(tokenizer.id("play"), 3);
+  EXPECT_EQ(tokenizer.id("nothing"), std::nullopt);
+  EXPECT_TRUE(tokenizer.is_special(2));
+  EXPECT_FALSE(tokenizer.is_special(3));
+}
+
+TEST(Tokenizer, AnotherModelIsRefusedByName) {
+  Parts parts;
+  parts.model = R"({"type": "BPE"})";
+  EXPECT_THAT(parts.error(), AllOf(HasSubstr("t.json"), HasSubstr("model.type"),
+                                   HasSubstr("WordPiece"), HasSubstr("BPE")));
+}
+
+TEST(Tokenizer, AnotherNormalizerIsRefusedByName) {
+  Parts parts;
+  parts.normalizer = R"({"type": "NFKC"})";
+  EXPECT_THAT(parts.error(),
+              AllOf(HasSubstr("normalizer.type"), HasSubstr("BertNormalizer"), HasSubstr("NFKC")));
+}
+
+TEST(Tokenizer, AnotherPreTokenizerIsRefusedByName) {
+  Parts parts;
+  parts.pre_tokenizer = R"({"type": "ByteLevel"})";
+  EXPECT_THAT(parts.error(), AllOf(HasSubstr("pre_tokenizer.type"), HasSubstr("BertPreTokenizer"),
+                                   HasSubstr("ByteLevel")));
+}
+
+TEST(Tokenizer, AnotherPostProcessorIsRefusedByName) {
+  Parts parts;
+  parts.post_processor = R"({"type": "RobertaProcessing"})";
+  EXPECT_THAT(parts.error(),
+              AllOf(HasSubstr("post_processor.type"), HasSubstr("TemplateProcessing"),
+                    HasSubstr("BertProcessing"), HasSubstr("RobertaProcessing")));
+}
+
+TEST(Tokenizer, AnAddedTokenWithAnotherIdThanTheVocabularysIsRefused) {
+  Parts parts;
+  parts.added = R"([{"id": 9, "content": "[SEP]", "special": true}])";
+  EXPECT_THAT(parts.error(), AllOf(HasSubstr("added_tokens"), HasSubstr("9"), HasSubstr("2")));
+}
+
+TEST(Tokenizer, AnIdBeyondReasonIsRefusedBeforeMemoryIsAsked) {
+  Parts parts;
+  parts.model = R"({"type": "WordPiece", "vocab": {"[UNK]": 4611686018427387904}})";
+  EXPECT_THAT(parts.error(), HasSubstr("[UNK]"));
+}
+
+class TokenizerFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "/regard_tokenizer_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  std::string folder_;
+};
+
+TEST_F(TokenizerFolder, WithVocabTxtOnlyIsReadWithItsConfiguration) {
+  write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nPlay\nplay\n##ing\n");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("Playing[MASK]")), ElementsAre(2, 6, 7, 4, 3));
+  write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("Playing")), ElementsAre(2, 5, 7, 3));
+}
+
+TEST_F(TokenizerFolder, WithABrokenTokenizerJsonIsAnErrorEvenBesideAGoodVocabTxt) {
+  write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
+  write("tokenizer.json", "{");
+  EXPECT_THROW(Tokenizer::open(folder_), Error);
+}
+
+TEST_F(TokenizerFolder, WithNeitherFileIsAnErrorAndNotPresent) {
+  EXPECT_FALSE(Tokenizer::present(folder_));
+  EXPECT_THROW(Tokenizer::open(folder_), Error);
+}
+
+TEST(TokenizerFuzz, EveryRegressionFileIsReadOrRefusedWithAnError) {
+  int files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(REGARD_SOURCE_DIR "/fuzz/corpus/tokenizer")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    try {
+      EXPECT_FALSE(Tokenizer::from_json(text.str(), "input").encode("a b").tokens.empty());
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("input"));
+    }
+    ++files;
+  }
+  EXPECT_GE(files, 8);
+}
+
+}  // namespace
+}  // namespace regard
