@@ -12,6 +12,7 @@
 #include "regard/analysis/explain.h"
 #include "regard/analysis/head_choice.h"
 #include "regard/analysis/view.h"
+#include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
 
 namespace regard {
@@ -260,6 +261,47 @@ TEST(Explain, WorksOneCausalRowThrough) {
   EXPECT_NEAR(one.output.at(0), 6.0f, 1e-6f);
   EXPECT_THROW(explain(trace, {0, 0}, 3), Error);
   EXPECT_THROW(explain(trace, {0, 7}, 0), Error);
+}
+
+float in_order(const float* a, const float* b, std::int64_t dim, bool fused) {
+  float sum = 0;
+  for (std::int64_t i = 0; i < dim; ++i)
+    sum = fused ? std::fma(a[i], b[i], sum) : sum + a[i] * b[i];
+  return sum;
+}
+
+TEST(Explain, ADotProductIsAddedUpInOrderWithOneRoundingAStepWhereTheSetHasFusedMultiplyAdd) {
+  constexpr std::int64_t n = 9, dim = 37;
+  Trace trace = ids(n);
+  std::vector<float> query, key;
+  for (int i = 0; i < n * dim; ++i) {
+    query.push_back(std::sin(1.7f * static_cast<float>(i)));
+    key.push_back(std::cos(0.9f * static_cast<float>(i)));
+  }
+  LayerTrace layer;
+  layer.head_ids = {0};
+  layer.kv_of = {0};
+  layer.queries = layer.keys = n;
+  layer.dim = dim;
+  layer.score.scale = 0.25f;
+  layer.score.cap = 2.0f;
+  layer.score.causal = true;
+  layer.query = floats(&trace, {1, n, dim}, query);
+  layer.key = floats(&trace, {1, n, dim}, key);
+  const auto lse = std::make_shared<std::vector<double>>(n, 1.0);
+  trace.keep(lse);
+  layer.lse = TensorView{DType::kF64, {1, n}, reinterpret_cast<const std::byte*>(lse->data())};
+  trace.layers[0] = layer;
+  for (const std::string& set : instruction_sets()) {
+    force_instruction_set(set);
+    for (std::int64_t q = 0; q < n; ++q)
+      for (const Explanation::Step& step : explain(trace, {0, 0}, q).steps)
+        EXPECT_EQ(step.dot, in_order(&query[static_cast<std::size_t>(q * dim)],
+                                     &key[static_cast<std::size_t>(step.token * dim)], dim,
+                                     set.starts_with("avx") || set.starts_with("neon")))
+            << set << " " << q << " " << step.token;
+  }
+  force_instruction_set("");
 }
 
 }  // namespace

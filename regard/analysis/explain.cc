@@ -6,20 +6,9 @@
 
 #include <cmath>
 
-#include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
 
 namespace regard {
-namespace {
-
-// Instruction sets whose multiply-add rounds once (score-inl.h).
-bool fused_multiply_add() {
-  const std::string set = instruction_set();
-  return set.starts_with("avx") || set.starts_with("neon") || set.starts_with("sve");
-}
-
-}  // namespace
-
 Explanation explain(const Trace& trace, HeadId head, std::int64_t token) {
   const HeadView view = trace.head(head);
   if (token < 0 || token >= view.queries)
@@ -29,7 +18,11 @@ Explanation explain(const Trace& trace, HeadId head, std::int64_t token) {
   const AttentionMap map = trace.map(head);
   const float* values = trace.values(head);
   const std::int64_t value_dim = values == nullptr ? 0 : trace.layers.at(head.layer).value_dim;
-  const bool fused = fused_multiply_add();
+  // Scale 1, no cap, no mask: its logits are the dot products, added up by the score's own code.
+  HeadView bare = view;
+  bare.score = ScoreSpec{};
+  bare.key_valid = nullptr;
+  const AttentionMap dots(bare);
 
   Explanation out;
   out.head = head;
@@ -43,13 +36,9 @@ Explanation explain(const Trace& trace, HeadId head, std::int64_t token) {
     Explanation::Step step;
     step.token = k;
     step.key.assign(view.key + k * view.dim, view.key + (k + 1) * view.dim);
-    float dot = 0;
-    for (std::size_t i = 0; i < step.key.size(); ++i) {
-      const float product = out.query[i] * step.key[i];
-      step.product.push_back(product);
-      dot = fused ? std::fma(out.query[i], step.key[i], dot) : dot + product;
-    }
-    step.dot = static_cast<double>(dot);
+    for (std::size_t i = 0; i < step.key.size(); ++i)
+      step.product.push_back(out.query[i] * step.key[i]);
+    step.dot = static_cast<double>(dots.logit(token, k));
     step.scaled = static_cast<double>(map.logit(token, k));
     step.masked = std::isinf(step.scaled) && step.scaled < 0;
     step.weight = step.masked ? 0.0 : std::exp(step.scaled - out.lse);

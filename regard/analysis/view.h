@@ -41,7 +41,8 @@ struct HeadMap {
   std::vector<float> weights;  // [rows, columns]
 };
 HeadMap head_map(const Trace& trace, HeadId id, const std::vector<Unit>& units);
-HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids, const std::vector<Unit>& units);
+HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids,
+                 const std::vector<Unit>& units);
 
 // A link between two units: query attends to key.
 struct Link {
