@@ -59,9 +59,7 @@ WordPiece read_model(const Json& model) {
     out.longest_word = static_cast<std::size_t>(longest->integer());
   }
   const Json vocab = model.at("vocab");
-  std::size_t bytes = 0;
-  vocab.for_each_member([&](std::string_view piece, const Json&) { bytes += piece.size(); });
-  out.vocabulary.reserve(vocab.size(), bytes);
+  out.vocabulary.reserve(vocab.size(), vocab.size() * 8);
   vocab.for_each_member(
       [&](std::string_view piece, const Json& id) { out.vocabulary.insert(piece, id_of(id)); });
   const auto unknown_id = out.vocabulary.id(out.unknown);
@@ -146,10 +144,12 @@ PostProcessor read_post_processor(const Json& processor) {
   return out;
 }
 
-// The library gives an added token the id of its entry in the vocabulary, whatever the file says:
-// a file where the two differ is broken.
+// The library gives an added token the id of its entry in the vocabulary, or else the next free
+// one, whatever the file says: a file that says otherwise is broken.
 std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabulary) {
   std::vector<AddedToken> out;
+  const auto pieces = static_cast<std::int64_t>(vocabulary.pieces());
+  std::int64_t next = 0;
   list.for_each_element([&](std::size_t, const Json& element) {
     AddedToken token;
     token.content = element.at("content").string();
@@ -160,11 +160,14 @@ std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabular
     token.rstrip = flag(element, "rstrip", false);
     token.normalized = flag(element, "normalized", !token.special);
     if (token.content.empty()) throw element.at("content").wrong("a token that is not empty");
-    const auto in_vocabulary = vocabulary.id(token.content);
-    if (in_vocabulary && *in_vocabulary != token.id) {
-      throw element.at("id").wrong(
-          fmt::format("the id of \"{}\" in model.vocab, {}", token.content, *in_vocabulary));
+    const auto known = vocabulary.id(token.content);
+    const std::int64_t expected = known.value_or(std::max(next, pieces));
+    if (token.id != expected) {
+      throw element.at("id").wrong(fmt::format("{}, the {} \"{}\"", expected,
+                                               known ? "id in model.vocab of" : "next id, for",
+                                               token.content));
     }
+    next = std::max(next, token.id + 1);
     out.push_back(std::move(token));
   });
   return out;

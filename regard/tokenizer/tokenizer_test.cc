@@ -123,6 +123,15 @@ TEST(Tokenizer, AnAddedTokenWithAnotherIdThanTheVocabularysIsRefused) {
   EXPECT_THAT(parts.error(), AllOf(HasSubstr("added_tokens"), HasSubstr("9"), HasSubstr("2")));
 }
 
+TEST(Tokenizer, AnAddedTokenOutsideTheVocabularyHasTheNextId) {
+  Parts parts;
+  parts.added = R"([{"id": 7, "content": "<x>", "special": false, "normalized": false}])";
+  EXPECT_THAT(ids(parts.read().encode("<x>")), ElementsAre(1, 7, 2));
+  EXPECT_EQ(parts.read().vocabulary_size(), 8);
+  parts.added = R"([{"id": 9, "content": "<x>", "special": false, "normalized": false}])";
+  EXPECT_THAT(parts.error(), AllOf(HasSubstr("added_tokens"), HasSubstr("7"), HasSubstr("9")));
+}
+
 TEST(Tokenizer, AnIdBeyondReasonIsRefusedBeforeMemoryIsAsked) {
   Parts parts;
   parts.model = R"({"type": "WordPiece", "vocab": {"[UNK]": 4611686018427387904}})";
