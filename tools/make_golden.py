@@ -90,9 +90,6 @@ def redraw(model, generator):
                 parameter.copy_(normal(parameter, 0.7))
             else:
                 parameter.copy_(normal(parameter, parameter.shape[1] ** -0.5))
-        if hasattr(model, "cls"):
-            # One bias under two names, as transformers 4 wrote it whether tied or not.
-            model.cls.predictions.decoder.bias.copy_(model.cls.predictions.bias)
 
 
 def encoder_of(model):

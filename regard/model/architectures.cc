@@ -121,7 +121,7 @@ void fill_bert(const Json& config, ModelSpec* spec) {
   names.head_dense = "cls.predictions.transform.dense";
   names.head_norm = "cls.predictions.transform.LayerNorm";
   names.head_decoder = "cls.predictions.decoder.weight";
-  names.head_bias = "cls.predictions.bias";
+  names.head_biases = {"cls.predictions.decoder.bias", "cls.predictions.bias"};
 }
 
 const std::array<Architecture, 1>& architectures() {

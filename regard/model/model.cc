@@ -184,11 +184,17 @@ Model Model::open(const std::string& folder) {
         vector(names.head_dense + ".bias", spec.width)};
     weights->head_norm = {vector(names.head_norm + ".weight", spec.width),
                           vector(names.head_norm + ".bias", spec.width)};
+    std::string head_bias = names.head_biases.back();
+    for (const std::string& name : names.head_biases)
+      if (checkpoint.find(name)) {
+        head_bias = name;
+        break;
+      }
     const bool own = checkpoint.find(names.head_decoder).has_value();
     weights->head_decoder = {
         own ? checkpoint.at(names.head_decoder, Shape{spec.vocabulary, spec.width})
             : weights->words,
-        false, vector(names.head_bias, spec.vocabulary)};
+        false, vector(head_bias, spec.vocabulary)};
   }
   model.weights_ = weights;
   return model;

@@ -24,8 +24,9 @@ struct TensorNames {
   std::string query, key, value, attention_out, attention_norm;
   std::string up, down, mlp_norm;
   // The masked-language-model head: dense, norm, decoder weight (tied to the word embedding when
-  // the checkpoint lacks it) and its bias.
-  std::string head_dense, head_norm, head_decoder, head_bias;
+  // the checkpoint lacks it) and its bias, under the first name that the checkpoint has.
+  std::string head_dense, head_norm, head_decoder;
+  std::vector<std::string> head_biases;
 };
 
 struct ModelSpec {
