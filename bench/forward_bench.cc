@@ -53,9 +53,9 @@ double multiply_add_chains(std::int64_t rounds, float* out) {
     h = hn::MulAdd(h, m, m), i = hn::MulAdd(i, m, m), j = hn::MulAdd(j, m, m);
     k = hn::MulAdd(k, m, m), l = hn::MulAdd(l, m, m), n = hn::MulAdd(n, m, m);
   }
-  const auto sum = hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)),
-                           hn::Add(hn::Add(hn::Add(f, g), hn::Add(h, i)),
-                                   hn::Add(hn::Add(j, k), hn::Add(l, n))));
+  const auto sum = hn::Add(
+      hn::Add(hn::Add(a, b), hn::Add(c, e)),
+      hn::Add(hn::Add(hn::Add(f, g), hn::Add(h, i)), hn::Add(hn::Add(j, k), hn::Add(l, n))));
   *out = hn::GetLane(sum);
   return static_cast<double>(rounds) * 12 * 2 * static_cast<double>(hn::Lanes(d));
 }

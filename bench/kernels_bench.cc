@@ -59,8 +59,7 @@ double peak() {
   const double start = seconds();
   parallel_for(threads, [&](std::int64_t i) {
     float sink[3] = {0.5f, 1.0f, 0.0f};
-    operations[static_cast<std::size_t>(i)] =
-        HWY_DYNAMIC_DISPATCH(multiply_add_loop)(100000, sink);
+    operations[static_cast<std::size_t>(i)] = HWY_DYNAMIC_DISPATCH(multiply_add_loop)(100000, sink);
     benchmark::DoNotOptimize(sink);
   });
   double total = 0.0;

@@ -106,8 +106,8 @@ TEST(Units, WithoutATextAreTheTokens) {
 TEST(WordMap, SumsOverPiecesAttendedToAndAveragesOverPiecesAttendedFrom) {
   Trace trace = ids(3);
   give_weights(&trace, 2, 3,
-               {0.5f, 0.25f, 0.25f, 0.0f, 0.5f, 0.5f, 0.125f, 0.125f, 0.75f,   // head 0
-                1.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f});        // head 1
+               {0.5f, 0.25f, 0.25f, 0.0f, 0.5f, 0.5f, 0.125f, 0.125f, 0.75f,  // head 0
+                1.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f});       // head 1
   std::vector<Unit> units = units_of(trace, Level::kToken);
   units[0].tokens = {0, 1};  // the first two tokens as one word
   units[1] = units[2];
@@ -165,8 +165,9 @@ TEST(HeadChoice, PrefersALoneFarLinkToASink) {
   EXPECT_EQ(choice.link.key, 0);
   EXPECT_EQ(choice.link.weight, 0.8f);
   // 0.8 - 4 * 0.2 / 4 = 0.6.
-  EXPECT_EQ(choice.why, "chosen for #4 -> #0: 0.80, 0.60 above the mean of the other rows, "
-                        "4 words apart");
+  EXPECT_EQ(choice.why,
+            "chosen for #4 -> #0: 0.80, 0.60 above the mean of the other rows, "
+            "4 words apart");
 }
 
 TEST(HeadChoice, NeverFallsOnNeighboursOrSpecialTokensOrPunctuation) {
@@ -221,8 +222,7 @@ TEST(KeepUnits, TakesRowsColumnsAndLinksOut) {
 TEST(KeepMass, KeepsTheFewestLargestWeightsThatReachIt) {
   View view = view_of({0.4f, 0.3f, 0.3f, 0.1f, 0.1f, 0.8f, 0, 0, 0}, 3);
   keep_mass(&view, 0.7);
-  EXPECT_EQ(view.heads[0].weights,
-            (std::vector<float>{0.4f, 0.3f, 0, 0, 0, 0.8f, 0, 0, 0}));
+  EXPECT_EQ(view.heads[0].weights, (std::vector<float>{0.4f, 0.3f, 0, 0, 0, 0.8f, 0, 0, 0}));
   EXPECT_EQ(view.notes.size(), 1u);
   EXPECT_THROW(keep_mass(&view, 0), Error);
   EXPECT_THROW(keep_mass(&view, 1.5), Error);

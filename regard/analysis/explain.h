@@ -16,7 +16,7 @@ struct Explanation {
   std::int64_t dim = 0;
   ScoreSpec score;
   double lse = 0;
-  std::vector<float> query;      // [dim]
+  std::vector<float> query;  // [dim]
   struct Step {
     std::int64_t token = 0;
     std::vector<float> key;      // [dim]
@@ -24,12 +24,12 @@ struct Explanation {
     double dot = 0;              // their sum, as the forward pass rounded it
     double scaled = 0;           // after scale and cap
     bool masked = false;
-    double weight = 0;           // exp(scaled - lse)
-    std::vector<float> value;    // [value_dim]; empty when values were not recorded
-    std::vector<float> weighted; // weight * value
+    double weight = 0;            // exp(scaled - lse)
+    std::vector<float> value;     // [value_dim]; empty when values were not recorded
+    std::vector<float> weighted;  // weight * value
   };
-  std::vector<Step> steps;       // one per key, in order
-  std::vector<float> output;     // sum of weighted; empty without values
+  std::vector<Step> steps;    // one per key, in order
+  std::vector<float> output;  // sum of weighted; empty without values
 };
 
 // Throws Error when the head or token is not in the trace.

@@ -29,8 +29,7 @@ struct Scored {
 
 // The rows that are looked at: all while the map has at most kCells cells, else evenly spread.
 std::vector<std::int64_t> rows_looked_at(std::int64_t units) {
-  const std::int64_t step =
-      std::max<std::int64_t>(1, (units * units + kCells - 1) / kCells);
+  const std::int64_t step = std::max<std::int64_t>(1, (units * units + kCells - 1) / kCells);
   std::vector<std::int64_t> rows;
   for (std::int64_t row = 0; row < units; row += step) rows.push_back(row);
   return rows;
@@ -76,7 +75,8 @@ HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among,
       if (one.score > best.score) best = one;
     });
   if (best.score == 0)
-    return {among.front(), {0, 0, 0, among.front()},
+    return {among.front(),
+            {0, 0, 0, among.front()},
             "the first head: no link between words that are apart stands out in any"};
   const Link& link = best.link;
   return {link.head, link,

@@ -27,8 +27,12 @@ std::string_view text_of(const Trace& trace, int sequence) {
 
 Unit unit_of_token(const Trace& trace, std::size_t index) {
   const Token& token = trace.tokens[index];
-  Unit unit{token.text, token.span, token.special ? -1 : token.sequence,
-            {static_cast<std::int64_t>(index)}, token.special, false};
+  Unit unit{token.text,
+            token.span,
+            token.special ? -1 : token.sequence,
+            {static_cast<std::int64_t>(index)},
+            token.special,
+            false};
   const std::string_view text = text_of(trace, token.sequence);
   const bool has_bytes = token.span.start < token.span.end && token.span.end <= text.size();
   if (!token.special)
@@ -82,9 +86,9 @@ std::vector<Unit> units_of(const Trace& trace, Level level) {
     if (in_text) {
       Segments& of = segments[token.sequence];
       // The first segment that ends after the token starts: white space before a word is its own.
-      const auto found = std::partition_point(
-          of.spans.begin(), of.spans.end(),
-          [&](const Span& span) { return span.end <= token.span.start; });
+      const auto found =
+          std::partition_point(of.spans.begin(), of.spans.end(),
+                               [&](const Span& span) { return span.end <= token.span.start; });
       if (found != of.spans.end() && found->start < token.span.end) {
         std::ptrdiff_t& index = of.unit[static_cast<std::size_t>(found - of.spans.begin())];
         if (index < 0) {

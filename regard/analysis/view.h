@@ -23,7 +23,7 @@ struct Unit {
   int sequence = 0;                  // 0 first text, 1 second, -1 special
   std::vector<std::int64_t> tokens;  // indices, ascending
   bool special = false;
-  bool wordlike = false;             // has a letter or digit: no punctuation, not special
+  bool wordlike = false;  // has a letter or digit: no punctuation, not special
 };
 
 // The units of a trace at a level, in order. Words follow UAX #29; a token that straddles two
@@ -56,11 +56,11 @@ struct View {
   std::optional<std::string> pair;
   Level level = Level::kWord;
   std::vector<Token> tokens;
-  std::vector<Unit> units;        // rows and columns of every map, at `level`
-  std::vector<Unit> words;        // at word level, for the data formats
-  std::vector<HeadMap> heads;     // the chosen one first
-  std::vector<Link> links;        // strongest first
-  std::vector<std::string> notes; // every choice made and every change to the raw weights
+  std::vector<Unit> units;         // rows and columns of every map, at `level`
+  std::vector<Unit> words;         // at word level, for the data formats
+  std::vector<HeadMap> heads;      // the chosen one first
+  std::vector<Link> links;         // strongest first
+  std::vector<std::string> notes;  // every choice made and every change to the raw weights
 };
 
 // Leaves units for which keep[i] is false out of rows, columns and links.

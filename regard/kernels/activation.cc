@@ -99,11 +99,16 @@ void activate_all(float* x, std::int64_t count) {
 
 void activate_range(Activation kind, float* x, std::int64_t count) {
   switch (kind) {
-    case Activation::kGelu: return activate_all<Activation::kGelu>(x, count);
-    case Activation::kGeluTanh: return activate_all<Activation::kGeluTanh>(x, count);
-    case Activation::kRelu: return activate_all<Activation::kRelu>(x, count);
-    case Activation::kSilu: return activate_all<Activation::kSilu>(x, count);
-    case Activation::kTanh: return activate_all<Activation::kTanh>(x, count);
+    case Activation::kGelu:
+      return activate_all<Activation::kGelu>(x, count);
+    case Activation::kGeluTanh:
+      return activate_all<Activation::kGeluTanh>(x, count);
+    case Activation::kRelu:
+      return activate_all<Activation::kRelu>(x, count);
+    case Activation::kSilu:
+      return activate_all<Activation::kSilu>(x, count);
+    case Activation::kTanh:
+      return activate_all<Activation::kTanh>(x, count);
   }
 }
 

@@ -12,7 +12,7 @@ enum class Activation {
   kGelu,      // x/2 (1 + erf(x / sqrt 2)), Hendrycks & Gimpel 2016
   kGeluTanh,  // its tanh approximation
   kRelu,
-  kSilu,      // x / (1 + exp(-x))
+  kSilu,  // x / (1 + exp(-x))
   kTanh,
 };
 

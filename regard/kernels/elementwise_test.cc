@@ -24,13 +24,17 @@ INSTANTIATE_TEST_SUITE_P(, Elementwise, testing::ValuesIn(instruction_sets()),
 
 double formula(Activation kind, double x) {
   switch (kind) {
-    case Activation::kGelu: return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+    case Activation::kGelu:
+      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
     case Activation::kGeluTanh:
       return 0.5 * x *
              (1.0 + std::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu: return x > 0.0 ? x : 0.0;
-    case Activation::kSilu: return x / (1.0 + std::exp(-x));
-    case Activation::kTanh: return std::tanh(x);
+    case Activation::kRelu:
+      return x > 0.0 ? x : 0.0;
+    case Activation::kSilu:
+      return x / (1.0 + std::exp(-x));
+    case Activation::kTanh:
+      return std::tanh(x);
   }
   return 0.0;
 }
@@ -154,8 +158,8 @@ TEST_P(Elementwise, LayerNormMatchesDouble) {
           const double scaled =
               (double{row[i]} - average) / std::sqrt(variance + double{1e-12f}) * double{gain[at]};
           const double expected = scaled + double{bias[at]};
-          const double allowed = 1e-6 * (std::abs(scaled) + std::abs(double{bias[at]}) +
-                                         std::abs(double{gain[at]}));
+          const double allowed =
+              1e-6 * (std::abs(scaled) + std::abs(double{bias[at]}) + std::abs(double{gain[at]}));
           ASSERT_NEAR(out.floats()[r * width + i], expected, allowed) << width << " " << mean;
         }
       }

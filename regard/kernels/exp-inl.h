@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // exp() of float vectors, for every kernel that needs one: x = n ln 2 + r with |r| <= ln 2 / 2
-// (ln 2 in two parts, Cody & Waite 1980), a minimax polynomial of degree 6 for exp(r), and 2^n put into
-// the exponent.
+// (ln 2 in two parts, Cody & Waite 1980), a minimax polynomial of degree 6 for exp(r), and 2^n put
+// into the exponent.
 #if defined(REGARD_KERNELS_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef REGARD_KERNELS_EXP_INL_H_
 #undef REGARD_KERNELS_EXP_INL_H_

@@ -48,8 +48,8 @@ HWY_INLINE hn::Vec<D> float_of_half(D d, V half) {
   const hn::RebindToUnsigned<D> du;
   const auto magnitude = hn::And(half, hn::Set(du, 0x7FFFu));
   const auto sign = hn::ShiftLeft<16>(hn::And(half, hn::Set(du, 0x8000u)));
-  const auto scaled = hn::BitCast(
-      du, hn::Mul(hn::BitCast(d, hn::ShiftLeft<13>(magnitude)), hn::Set(d, 0x1p112f)));
+  const auto scaled =
+      hn::BitCast(du, hn::Mul(hn::BitCast(d, hn::ShiftLeft<13>(magnitude)), hn::Set(d, 0x1p112f)));
   const auto special = hn::RebindMask(du, hn::Gt(hn::BitCast(hn::RebindToSigned<D>(), magnitude),
                                                  hn::Set(hn::RebindToSigned<D>(), 0x7BFF)));
   const auto exponent = hn::IfThenElseZero(special, hn::Set(du, 0x7F800000u));

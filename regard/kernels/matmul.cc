@@ -170,12 +170,15 @@ void multiply_as(const Product& p, bool transposed) {
 
 void multiply(const float* x, std::int64_t rows, std::int64_t x_stride, const Weight& weight,
               float* y, std::int64_t y_stride) {
-  const Product p{x,   rows, x_stride, weight.data.data, weight.bias, weight.out(), weight.in(),
-                  y, y_stride};
+  const Product p{x,           rows, x_stride, weight.data.data, weight.bias, weight.out(),
+                  weight.in(), y,    y_stride};
   switch (weight.data.dtype) {
-    case DType::kF32: return multiply_as<DType::kF32>(p, weight.transposed);
-    case DType::kF16: return multiply_as<DType::kF16>(p, weight.transposed);
-    default: return multiply_as<DType::kBF16>(p, weight.transposed);
+    case DType::kF32:
+      return multiply_as<DType::kF32>(p, weight.transposed);
+    case DType::kF16:
+      return multiply_as<DType::kF16>(p, weight.transposed);
+    default:
+      return multiply_as<DType::kBF16>(p, weight.transposed);
   }
 }
 

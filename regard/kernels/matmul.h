@@ -10,9 +10,9 @@ namespace regard::kernels {
 
 // A weight as it lies in its file.
 struct Weight {
-  TensorView data;                // [out, in] kF32, kF16 or kBF16, row-major; or [in, out] when
-  bool transposed = false;        //   transposed (GPT-2's Conv1D)
-  const float* bias = nullptr;    // [out], or none
+  TensorView data;              // [out, in] kF32, kF16 or kBF16, row-major; or [in, out] when
+  bool transposed = false;      //   transposed (GPT-2's Conv1D)
+  const float* bias = nullptr;  // [out], or none
   std::int64_t out() const { return data.shape[transposed ? 1 : 0]; }
   std::int64_t in() const { return data.shape[transposed ? 0 : 1]; }
 };

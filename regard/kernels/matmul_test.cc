@@ -83,7 +83,8 @@ void check(const Case& c) {
   for (std::int64_t i = 0; i < y_size; ++i) y.floats()[i] = 12345.0f;
 
   Weight weight{{c.dtype, c.transposed ? Shape{c.in, c.out} : Shape{c.out, c.in}, weights.data()},
-                c.transposed, c.bias ? bias.floats() : nullptr};
+                c.transposed,
+                c.bias ? bias.floats() : nullptr};
   matmul(x.floats(), c.rows, x_stride, weight, y.floats(), y_stride);
 
   for (std::int64_t r = 0; r < c.rows; ++r) {
@@ -130,8 +131,15 @@ TEST_P(Matmul, HonoursStridesAndUnalignedWeights) {
     for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16})
       for (const bool transposed : {false, true})
         for (const std::int64_t rows : {1, 19, 260})
-          check({.rows = rows, .in = 21, .out = 23, .dtype = dtype, .transposed = transposed,
-                 .bias = rows != 19, .x_pad = 3, .y_pad = 5, .misaligned = misaligned});
+          check({.rows = rows,
+                 .in = 21,
+                 .out = 23,
+                 .dtype = dtype,
+                 .transposed = transposed,
+                 .bias = rows != 19,
+                 .x_pad = 3,
+                 .y_pad = 5,
+                 .misaligned = misaligned});
 }
 
 TEST_P(Matmul, KeepsHugeAndTinyMagnitudes) {
@@ -177,7 +185,8 @@ TEST_P(Matmul, ExpandsEveryHalfExactly) {
     const float one = 1.0f;
     matmul(&one, 1, 1,
            {{DType::kF16, transposed ? Shape{1, 65536} : Shape{65536, 1},
-             reinterpret_cast<const std::byte*>(halves.data())}, transposed},
+             reinterpret_cast<const std::byte*>(halves.data())},
+            transposed},
            y.data(), 65536);
     for (std::size_t i = 0; i < y.size(); ++i) {
       const int exponent = (i >> 10) & 31, mantissa = static_cast<int>(i & 1023);
@@ -185,8 +194,8 @@ TEST_P(Matmul, ExpandsEveryHalfExactly) {
         ASSERT_TRUE(std::isnan(y[i])) << i;
         continue;
       }
-      double expected = exponent == 0 ? std::ldexp(mantissa, -24)
-                                      : std::ldexp(1024 + mantissa, exponent - 25);
+      double expected =
+          exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
       if (exponent == 31) expected = std::numeric_limits<double>::infinity();
       ASSERT_EQ(y[i], (i & 0x8000) != 0 ? -expected : expected) << i;
     }

@@ -96,7 +96,7 @@ void layer_norm(const float* x, std::int64_t rows, std::int64_t width, const flo
   parallel_for((rows + block - 1) / block, [&](std::int64_t task) {
     for (std::int64_t r = task * block; r < std::min(rows, (task + 1) * block); ++r)
       HWY_DYNAMIC_DISPATCH(layer_norm_row)
-      (x + r * width, width, gain, bias, epsilon, y + r * width);
+    (x + r * width, width, gain, bias, epsilon, y + r * width);
   });
 }
 

@@ -35,7 +35,10 @@ std::vector<std::string> instruction_sets() {
 
 std::string instruction_set() {
   targets();
-  return name_of_target(hwy::SupportedAndGeneratedTargets().front());
+  const std::string name = name_of_target(hwy::SupportedAndGeneratedTargets().front());
+  // Asking Highway forgets the choice that its dispatch tables index by.
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  return name;
 }
 
 void force_instruction_set(std::string_view name) {

@@ -66,14 +66,14 @@ Rgb weight_colour(double t) {
   const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(at), kControl.size() - 2);
   const double f = at - static_cast<double>(i);
   const Oklab low = to_oklab(kControl[i]), high = to_oklab(kControl[i + 1]);
-  return to_rgb({low.lightness + f * (high.lightness - low.lightness),
-                 low.a + f * (high.a - low.a), low.b + f * (high.b - low.b)});
+  return to_rgb({low.lightness + f * (high.lightness - low.lightness), low.a + f * (high.a - low.a),
+                 low.b + f * (high.b - low.b)});
 }
 
 Rgb text_on(Rgb background) {
   // WCAG 2.1: contrast = (lighter + 0.05) / (darker + 0.05) of the relative luminances.
-  const double y = 0.2126 * linear(background.r) + 0.7152 * linear(background.g) +
-                   0.0722 * linear(background.b);
+  const double y =
+      0.2126 * linear(background.r) + 0.7152 * linear(background.g) + 0.0722 * linear(background.b);
   return (y + 0.05) / 0.05 >= 1.05 / (y + 0.05) ? Rgb{0, 0, 0} : Rgb{255, 255, 255};
 }
 

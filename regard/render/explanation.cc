@@ -37,7 +37,9 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
   const auto columns = static_cast<std::size_t>(std::max(style.columns, 40));
   const std::size_t shown = std::clamp<std::size_t>((columns - 30) / 8, 2, 8);
   const ScoreSpec& score = explanation.score;
-  const auto title = [&](std::string_view text) { return emphasised(text, 1, style.colours) + "\n"; };
+  const auto title = [&](std::string_view text) {
+    return emphasised(text, 1, style.colours) + "\n";
+  };
   std::string out = fmt::format(
       "{}  {}  query (attends from): {}\n", printable(trace.model), to_string(explanation.head),
       isolated(token_label(trace, explanation.query_index), style.colours));
@@ -51,8 +53,7 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
   out += title("1. query vector q");
   out += "   " + vector_text(explanation.query, shown) + "\n";
   if (strongest != nullptr) {
-    const std::string label =
-        isolated(token_label(trace, strongest->token), style.colours);
+    const std::string label = isolated(token_label(trace, strongest->token), style.colours);
     out += title("2. key vector k, product q*k and its sum q.k, for the strongest key");
     out += fmt::format("   {}\n   k   {}\n   q*k {}\n   q.k = {:.4f}\n", label,
                        vector_text(strongest->key, shown), vector_text(strongest->product, shown),
@@ -72,7 +73,8 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
 
   std::size_t width = display_width("key (attended to)");
   for (const Explanation::Step& step : explanation.steps) {
-    width = std::max(width, std::min<std::size_t>(display_width(token_label(trace, step.token)), 20));
+    width =
+        std::max(width, std::min<std::size_t>(display_width(token_label(trace, step.token)), 20));
   }
   out += title(fmt::format("   {} {:>10} {:>10} {:>11} {:>7}", pad_to("key (attended to)", width),
                            "q.k", "logit", "exp(logit)", "weight"));

@@ -157,13 +157,18 @@ struct Kind {
   std::size_t size;
   float (*read)(const std::byte*, bool swap);
 };
-constexpr Kind kKinds[] = {
-    {"f2", 2, element_f16},          {"f4", 4, element<float>},
-    {"f8", 8, element<double>},      {"i1", 1, element<std::int8_t>},
-    {"i2", 2, element<std::int16_t>}, {"i4", 4, element<std::int32_t>},
-    {"i8", 8, element<std::int64_t>}, {"u1", 1, element<std::uint8_t>},
-    {"u2", 2, element<std::uint16_t>}, {"u4", 4, element<std::uint32_t>},
-    {"u8", 8, element<std::uint64_t>}, {"b1", 1, element_bool}};
+constexpr Kind kKinds[] = {{"f2", 2, element_f16},
+                           {"f4", 4, element<float>},
+                           {"f8", 8, element<double>},
+                           {"i1", 1, element<std::int8_t>},
+                           {"i2", 2, element<std::int16_t>},
+                           {"i4", 4, element<std::int32_t>},
+                           {"i8", 8, element<std::int64_t>},
+                           {"u1", 1, element<std::uint8_t>},
+                           {"u2", 2, element<std::uint16_t>},
+                           {"u4", 4, element<std::uint32_t>},
+                           {"u8", 8, element<std::uint64_t>},
+                           {"b1", 1, element_bool}};
 
 }  // namespace
 
@@ -199,9 +204,10 @@ void write_npy(const Trace& trace, const std::vector<HeadId>& heads, const Sink&
   }
   const bool repeated = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
   if (sorted.empty() || repeated || sorted.size() != layers.size() * names.size()) {
-    throw Error("npy: expected the same heads of every layer, found another choice: an array "
-                "[layer, head, query, key] has no room for it",
-                Error::Kind::kUsage);
+    throw Error(
+        "npy: expected the same heads of every layer, found another choice: an array "
+        "[layer, head, query, key] has no room for it",
+        Error::Kind::kUsage);
   }
   const AttentionMap first = trace.map(sorted.front());
   const std::int64_t rows = first.rows(), columns = first.columns();
@@ -239,7 +245,8 @@ NpyArray read_npy(const std::string& path) {
   if (text.size() < kMagic.size() + 4) {
     throw Error::at(path, "byte 6", "a version and a header length", "the end of the file");
   }
-  const int major = static_cast<unsigned char>(text[6]), minor = static_cast<unsigned char>(text[7]);
+  const int major = static_cast<unsigned char>(text[6]),
+            minor = static_cast<unsigned char>(text[7]);
   if (major < 1 || major > 3 || minor != 0) {
     throw Error::at(path, "byte 6", "version 1.0, 2.0 or 3.0", fmt::format("{}.{}", major, minor));
   }
@@ -252,16 +259,18 @@ NpyArray read_npy(const std::string& path) {
     length |= static_cast<std::size_t>(static_cast<unsigned char>(text[8 + i])) << (8 * i);
   }
   if (length > text.size() - start) {
-    throw Error::at(path, "byte 8", fmt::format("a header of at most {} bytes", text.size() - start),
+    throw Error::at(path, "byte 8",
+                    fmt::format("a header of at most {} bytes", text.size() - start),
                     fmt::format("{}", length));
   }
   const Header header = HeaderParser(text.substr(start, length), path, start).parse();
   const std::string_view descr = header.descr;
   const Kind* kind = nullptr;
   for (const Kind& known : kKinds) {
-    const bool order = !descr.empty() && (descr[0] == '<' || descr[0] == '>' ||
-                                          ((descr[0] == '|' || descr[0] == '=') &&
-                                           (known.size == 1 || descr[0] == '=')));
+    const bool order =
+        !descr.empty() &&
+        (descr[0] == '<' || descr[0] == '>' ||
+         ((descr[0] == '|' || descr[0] == '=') && (known.size == 1 || descr[0] == '=')));
     if (order && descr.substr(1) == known.code) kind = &known;
   }
   if (kind == nullptr) {

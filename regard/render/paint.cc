@@ -57,8 +57,8 @@ std::string colour_code(double t, Colours colours, bool background) {
 }
 
 std::string ink_code(double t, Colours colours) {
-  const bool black = colours == Colours::k16 ? step_of_sixteen(t) < 3
-                                             : text_on(weight_colour(t)) == Rgb{0, 0, 0};
+  const bool black =
+      colours == Colours::k16 ? step_of_sixteen(t) < 3 : text_on(weight_colour(t)) == Rgb{0, 0, 0};
   switch (colours) {
     case Colours::kTrue:
       return black ? "38;2;0;0;0" : "38;2;255;255;255";
@@ -110,7 +110,8 @@ std::string bar(double share, std::size_t width, Colours colours) {
   for (std::size_t i = 0; i < eighths / 8; ++i) out += "█";
   out += kEighths[eighths % 8];
   // Mid-blue reads on light and dark terminals alike.
-  return out.empty() ? out : fmt::format("\x1b[{}m{}\x1b[0m", colour_code(0.5, colours, false), out);
+  return out.empty() ? out
+                     : fmt::format("\x1b[{}m{}\x1b[0m", colour_code(0.5, colours, false), out);
 }
 
 }  // namespace regard

@@ -21,9 +21,9 @@ enum class PictureKind {
 struct PictureStyle {
   PictureKind kind = PictureKind::kHeatmap;
   Scale scale = Scale::kLinear;
-  std::int64_t row = 0;                      // for kRow: index of the unit
-  bool dark = false;                         // dark page; cells still get darker with weight
-  std::optional<std::int64_t> source_date;   // seconds since 1970 for PDF metadata; reproducible
+  std::int64_t row = 0;                     // for kRow: index of the unit
+  bool dark = false;                        // dark page; cells still get darker with weight
+  std::optional<std::int64_t> source_date;  // seconds since 1970 for PDF metadata; reproducible
 };
 
 // The file's bytes. Equal input gives equal bytes. Throws Error when a side would pass 32,767

@@ -68,9 +68,10 @@ const HeadMap& first_map(const View& view) {
   const auto units = static_cast<std::int64_t>(view.units.size());
   if (map.rows != units || map.columns != units ||
       map.weights.size() != static_cast<std::size_t>(units * units)) {
-    throw Error(fmt::format("the view's map: expected {0} x {0}, a row and column a unit, found "
-                            "{1} x {2}",
-                            units, map.rows, map.columns));
+    throw Error(
+        fmt::format("the view's map: expected {0} x {0}, a row and column a unit, found "
+                    "{1} x {2}",
+                    units, map.rows, map.columns));
   }
   return map;
 }
@@ -95,8 +96,7 @@ struct GridLayout {
   std::vector<std::size_t> cell;  // [column], the blank between cells included
 };
 
-GridLayout layout_of(const std::vector<std::string>& labels, std::size_t columns,
-                     Colours colours) {
+GridLayout layout_of(const std::vector<std::string>& labels, std::size_t columns, Colours colours) {
   GridLayout layout;
   const std::size_t n = labels.size();
   layout.row_label = std::min(widest(labels), kLongestRowLabel);
@@ -186,10 +186,10 @@ std::string terminal_grid(const View& view, const TerminalStyle& style) {
         const float weight = map.weights[row * labels.size() + column];
         const std::string text = layout.numbers ? short_number(weight) : "";
         const std::size_t width = layout.cell[column];
-        line += style.colours == Colours::kNone
-                    ? pad_to(text, width)
-                    : on_weight(centred(text, width), scaled(weight, top, style.scale),
-                                style.colours);
+        line +=
+            style.colours == Colours::kNone
+                ? pad_to(text, width)
+                : on_weight(centred(text, width), scaled(weight, top, style.scale), style.colours);
       }
       add_line(&out, line);
     }
@@ -265,8 +265,9 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
   const std::size_t a_line = std::max<std::size_t>(1, columns / (edge + 1));
   std::string out;
   add_line(&out, printable(view.model) + fmt::format("  {} heads", sorted.size()));
-  add_line(&out, fmt::format("rows: query (attends from), columns: key (attended to), darkest {:.2f}",
-                             top));
+  add_line(
+      &out,
+      fmt::format("rows: query (attends from), columns: key (attended to), darkest {:.2f}", top));
   for (const std::vector<const HeadMap*>& layer : layers) {
     for (std::size_t begin = 0; begin < layer.size(); begin += a_line) {
       const std::size_t end = std::min(begin + a_line, layer.size());
@@ -292,7 +293,8 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
             }
             return scaled(most, top, style.scale);
           };
-          for (std::size_t x = 0; x < edge; ++x) line += two_cells(cell(y, x), cell(y + 1, x), style.colours);
+          for (std::size_t x = 0; x < edge; ++x)
+            line += two_cells(cell(y, x), cell(y + 1, x), style.colours);
           line += ' ';
         }
         add_line(&out, line);

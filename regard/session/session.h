@@ -24,8 +24,8 @@ struct RunRequest {
   std::optional<std::string> pair;
   std::vector<std::int64_t> ids;  // used as they are instead of the text when `use_ids`
   bool use_ids = false;
-  bool truncate = false;    // cut to the model's limit instead of failing
-  std::vector<int> layers;  // record only these; empty: all
+  bool truncate = false;      // cut to the model's limit instead of failing
+  std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
 };
 
@@ -37,6 +37,9 @@ struct ViewRequest {
   bool all_heads = false;          // every head that the above allows
   bool specials = true;            // show special tokens
   std::optional<double> keep_mass;
+  // The unit in question, as find_unit takes it: a head that nobody named is chosen by this unit's
+  // strongest link, and only its links are listed.
+  std::optional<std::string> word;
   std::size_t links = 12;
 };
 
@@ -62,6 +65,9 @@ class Session {
   std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& model);
   std::vector<ModelEntry> list_models() const;
 
+  // Tokenise only: the trace without layers, in full length. Throws Error for an empty text and for
+  // a text without a tokenizer. Invalid UTF-8 becomes U+FFFD, said in the notes.
+  Trace encode(const RunRequest& request);
   // Tokenise and run the model, recording. Notes in the trace say what was changed on the way.
   Trace run(const RunRequest& request, const Progress& progress = {},
             const CancelToken* cancel = nullptr);

@@ -9,10 +9,10 @@
 namespace regard {
 
 struct Settings {
-  std::string model;                        // REGARD_MODEL: default model; empty: MiniLM
-  std::string cache_folder;                 // REGARD_CACHE, else XDG_CACHE_HOME/regard, else ~/.cache/regard
-  std::string instruction_set;              // REGARD_ISA: force one
-  int threads = 0;                          // REGARD_THREADS; 0: all cores
+  std::string model;            // REGARD_MODEL: default model; empty: MiniLM
+  std::string cache_folder;     // REGARD_CACHE, else XDG_CACHE_HOME/regard, else ~/.cache/regard
+  std::string instruction_set;  // REGARD_ISA: force one
+  int threads = 0;              // REGARD_THREADS; 0: all cores
   std::optional<std::int64_t> source_date;  // SOURCE_DATE_EPOCH
   bool no_colour = false;                   // NO_COLOR is set and not empty
   std::string colour_term, term;            // COLORTERM, TERM

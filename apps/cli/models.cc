@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// regard models list | info: which models are here, and what one is made of.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "regard/platform/json.h"
+
+namespace regard::cli {
+namespace {
+
+struct Options {
+  std::string model, output, format;
+};
+
+std::string megabytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) * 1e-6);
+}
+
+std::string list_as_text(const Context& context, const std::vector<ModelEntry>& entries) {
+  const std::string folder = context.settings.cache_folder + "/models";
+  if (entries.empty())
+    return fmt::format("no models in {}; ./try fetches all-MiniLM-L6-v2 there\n", folder);
+  std::size_t width = 4;
+  for (const ModelEntry& entry : entries) width = std::max(width, entry.name.size());
+  std::string text = fmt::format("{:<{}}  {:<12}  {:>6}  {:>5}  {:>12}\n", "name", width,
+                                 "architecture", "layers", "heads", "size");
+  for (const ModelEntry& entry : entries)
+    text += entry.opens
+                ? fmt::format("{:<{}}  {:<12}  {:>6}  {:>5}  {:>12}\n", entry.name, width,
+                              entry.architecture, entry.layers, entry.heads, megabytes(entry.bytes))
+                : fmt::format("{:<{}}  cannot be opened: {}\n", entry.name, width, entry.note);
+  return text + "in " + folder + "\n";
+}
+
+std::string list_as_json(const std::vector<ModelEntry>& entries) {
+  std::string json = fmt::format("{{\"format\": {}, \"models\": [", kJsonFormat);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const ModelEntry& entry = entries[i];
+    json += fmt::format(
+        "{}\n  {{\"name\": {}, \"path\": {}, \"opens\": {}, \"architecture\": {}, \"layers\": {}, "
+        "\"heads\": {}, \"bytes\": {}, \"note\": {}}}",
+        i == 0 ? "" : ",", json_quoted(entry.name), json_quoted(entry.path), entry.opens,
+        json_quoted(entry.architecture), entry.layers, entry.heads, entry.bytes,
+        json_quoted(entry.note));
+  }
+  return json + "\n]}\n";
+}
+
+void list(Context& context, const Options& options) {
+  const Format format =
+      output_format(options.format, options.output, {Format::kText, Format::kJson});
+  const std::vector<ModelEntry> entries = context.session().list_models();
+  write_output(options.output, format, [&](const Sink& sink) {
+    sink(format == Format::kJson ? list_as_json(entries) : list_as_text(context, entries));
+  });
+}
+
+struct Fact {
+  std::string name;
+  std::string value;  // as JSON
+};
+
+std::vector<Fact> facts_of(Context& context, const std::string& name) {
+  const std::string folder = context.session().resolve(name);
+  const std::shared_ptr<const Model> model = context.session().open_model(name);
+  const std::shared_ptr<const Tokenizer> tokenizer = context.session().open_tokenizer(name);
+  const ModelSpec& spec = model->spec();
+  std::int64_t parameters = 0;
+  for (const std::string& tensor : model->checkpoint().names())
+    parameters += model->checkpoint().find(tensor)->size();
+  std::string notes = "[";
+  for (std::size_t i = 0; i < spec.notes.size(); ++i)
+    notes += (i == 0 ? "" : ", ") + json_quoted(spec.notes[i]);
+  notes += "]";
+  return {{"path", json_quoted(folder)},
+          {"architecture", json_quoted(spec.architecture)},
+          {"layers", fmt::to_string(spec.layers)},
+          {"heads", fmt::to_string(spec.heads)},
+          {"head_dim", fmt::to_string(spec.head_dim)},
+          {"width", fmt::to_string(spec.width)},
+          {"mlp_width", fmt::to_string(spec.mlp_width)},
+          {"vocabulary", fmt::to_string(spec.vocabulary)},
+          {"max_positions", fmt::to_string(spec.max_positions)},
+          {"token_types", fmt::to_string(spec.types)},
+          {"language_head", model->has_language_head() ? "true" : "false"},
+          {"tokenizer", tokenizer == nullptr ? "null" : json_quoted(tokenizer->kind())},
+          {"parameters", fmt::to_string(parameters)},
+          {"bytes", fmt::to_string(model->checkpoint().bytes())},
+          {"notes", notes}};
+}
+
+void info(Context& context, const Options& options) {
+  const Format format =
+      output_format(options.format, options.output, {Format::kText, Format::kJson});
+  const std::vector<Fact> facts = facts_of(context, options.model);
+  write_output(options.output, format, [&](const Sink& sink) {
+    std::string text = format == Format::kJson ? fmt::format("{{\"format\": {}", kJsonFormat) : "";
+    for (const Fact& fact : facts)
+      text += format == Format::kJson ? fmt::format(", \"{}\": {}", fact.name, fact.value)
+                                      : fmt::format("{:<14} {}\n", fact.name, fact.value);
+    sink(format == Format::kJson ? text + "}\n" : text);
+  });
+}
+
+void add_common(CLI::App* verb, Options* options) {
+  verb->add_option("-o,--output", options->output, "File to write: .txt .json");
+  verb->add_option("--format", options->format, "text or json");
+}
+
+}  // namespace
+
+void add_models(CLI::App& app, Context& context) {
+  CLI::App* models = app.add_subcommand("models", "The models that are here");
+  models->set_help_flag("-h,--help", "This help");
+  models->require_subcommand(1);
+  models->footer("Example:\n  regard models list");
+  auto options = std::make_shared<Options>();
+  CLI::App* list_verb =
+      add_verb(*models, context, "list", "Models in the cache folder", "regard models list");
+  add_common(list_verb, options.get());
+  list_verb->callback(
+      [&context, options] { context.run = [&context, options] { list(context, *options); }; });
+  CLI::App* info_verb =
+      add_verb(*models, context, "info", "What a model is made of", "regard models info minilm");
+  info_verb->add_option("MODEL", options->model,
+                        "Model folder or name; the default one unless given");
+  info_verb->add_option("--model", options->model, "The same");
+  add_common(info_verb, options.get());
+  info_verb->callback(
+      [&context, options] { context.run = [&context, options] { info(context, *options); }; });
+}
+
+}  // namespace regard::cli

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// regard record: a run's queries, keys and log-sum-exps into a trace file.
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+
+namespace regard::cli {
+namespace {
+
+struct Options {
+  InputOptions input;
+  std::string output, layers, heads;
+};
+
+void record(Context& context, const Options& options) {
+  RunRequest request = run_request(options.input);
+  if (!options.layers.empty()) request.layers = read_layer_list(options.layers);
+  if (!options.heads.empty()) request.heads = read_head_list(options.heads);
+  const Trace trace = run(context, request);
+  say(fmt::format("{}: {} tokens, {} heads of {} layers, {} bytes", options.output,
+                  trace.tokens.size(), trace.heads().size(), trace.layers.size(),
+                  trace_file_size(trace)));
+  for (const std::string& note : trace.notes) say(note);
+  write_trace(trace, options.output);
+  context.timing.mark("write");
+}
+
+}  // namespace
+
+void add_record(CLI::App& app, Context& context) {
+  CLI::App* verb =
+      add_verb(app, context, "record", "Keep a run in a file, from which any weight can be had",
+               "regard record \"The animal didn't cross the street.\" -o /tmp/t.safetensors");
+  auto options = std::make_shared<Options>();
+  add_input(verb, &options->input);
+  verb->add_option("-o,--output", options->output, "The trace file, .safetensors")->required();
+  verb->add_option("--layers", options->layers, "Only these layers: 0-3,7");
+  verb->add_option("--heads", options->heads, "Only these heads: L3H1,L5H11");
+  verb->callback(
+      [&context, options] { context.run = [&context, options] { record(context, *options); }; });
+}
+
+}  // namespace regard::cli

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// regard show: attention as a grid, a picture or data.
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "regard/platform/error.h"
+#include "regard/render/picture.h"
+
+namespace regard::cli {
+namespace {
+
+struct Options {
+  InputOptions input;
+  std::string output, format, head, level, scale = "linear", attention, words, trace;
+  std::optional<std::string> word;
+  std::optional<int> layer;
+  std::optional<double> keep_mass;
+  std::size_t links = 12;
+  bool all_heads = false, no_special = false, dark = false;
+};
+
+Error usage(const std::string& message) { return Error(message, Error::Kind::kUsage); }
+
+ViewRequest view_request(const Options& options) {
+  ViewRequest request;
+  choose_heads(options.layer, options.head, &request);
+  if (options.all_heads && (request.mean || !request.heads.empty()))
+    throw usage("--all-heads: does not go with a list of heads or mean");
+  request.all_heads = options.all_heads;
+  if (!options.level.empty()) request.level = level_named(options.level);
+  request.word = options.word;
+  request.specials = !options.no_special;
+  request.links = options.links;
+  if (options.keep_mass) {
+    if (!(*options.keep_mass > 0 && *options.keep_mass <= 1))
+      throw usage(fmt::format("--keep-mass: expected a share above 0 and at most 1, found {}",
+                              *options.keep_mass));
+    request.keep_mass = options.keep_mass;
+  }
+  return request;
+}
+
+Trace open(Context& context, const Options& options, const ViewRequest& view, Format format) {
+  const int given = (options.input.text || options.input.ids ? 1 : 0) +
+                    (options.attention.empty() ? 0 : 1) + (options.trace.empty() ? 0 : 1);
+  if (given > 1) throw usage("TEXT or --ids, --attention, --trace: expected one of them");
+  if (!options.trace.empty()) return context.session().open_trace(options.trace);
+  if (!options.attention.empty()) {
+    if (options.words.empty())
+      throw usage("--attention: expected --words too, a file with one label a line");
+    return context.session().from_matrices(options.attention, options.words);
+  }
+  RunRequest request = run_request(options.input);
+  // A dense export lists no links of other heads, so only its own layers are recorded.
+  if (format == Format::kNpy) {
+    for (const HeadId id : view.heads) request.layers.push_back(id.layer);
+    if (view.layer) request.layers.push_back(*view.layer);
+  }
+  return run(context, request);
+}
+
+// float32 [layer, head, query, key], raw weights of tokens.
+void write_dense(Context& context, const Options& options, const Trace& trace,
+                 const ViewRequest& request) {
+  if (request.level != Level::kToken && !options.level.empty())
+    say("regard: npy is at token level: --level is not applied");
+  if (!request.specials || request.keep_mass || request.word)
+    throw usage(
+        "npy: holds the raw weights of all tokens, so --no-special, --keep-mass and --word "
+        "do not apply; use json or csv");
+  const std::vector<HeadId> heads = context.session().select_heads(trace, request);
+  const std::size_t count = request.mean ? 1 : heads.size();
+  const std::size_t tokens = trace.tokens.size();
+  say(fmt::format("npy: {} map{} of {} x {} tokens, {} bytes", count, count == 1 ? "" : "s", tokens,
+                  tokens, 4.0 * static_cast<double>(count * tokens) * static_cast<double>(tokens)));
+  write_output(options.output, Format::kNpy, [&](const Sink& sink) {
+    if (!request.mean) return write_npy(trace, heads, sink);
+    const HeadMap mean = mean_map(trace, heads, units_of(trace, Level::kToken));
+    const Shape shape = {1, 1, mean.rows, mean.columns};
+    sink(npy_header(shape));
+    sink({reinterpret_cast<const char*>(mean.weights.data()), mean.weights.size() * sizeof(float)});
+  });
+}
+
+void write_view(Context& context, const Options& options, const View& view, Format format,
+                std::optional<std::int64_t> row) {
+  const Scale scale = scale_named(options.scale);
+  TerminalStyle terminal = terminal_style(context, options.output);
+  terminal.scale = scale;
+  PictureStyle picture;
+  picture.scale = scale;
+  picture.dark = options.dark;
+  picture.source_date = context.settings.source_date;
+  if (row) {
+    picture.kind = PictureKind::kRow;
+    picture.row = *row;
+  } else if (options.all_heads) {
+    picture.kind = PictureKind::kAllHeads;
+  }
+  write_output(options.output, format, [&](const Sink& sink) {
+    switch (format) {
+      case Format::kJson:
+        return write_json(view, sink);
+      case Format::kCsv:
+        return write_csv(view, sink);
+      case Format::kPng:
+        return sink(draw(view, PictureFormat::kPng, picture));
+      case Format::kSvg:
+        return sink(draw(view, PictureFormat::kSvg, picture));
+      case Format::kPdf:
+        return sink(draw(view, PictureFormat::kPdf, picture));
+      case Format::kText:
+      case Format::kNpy:
+        break;
+    }
+    if (row) return sink(terminal_row(view, *row, terminal));
+    sink(options.all_heads ? terminal_heads(view, terminal) : terminal_grid(view, terminal));
+  });
+}
+
+void show(Context& context, const Options& options) {
+  const Format format = output_format(options.format, options.output,
+                                      {Format::kText, Format::kPng, Format::kSvg, Format::kPdf,
+                                       Format::kJson, Format::kCsv, Format::kNpy});
+  scale_named(options.scale);
+  const ViewRequest request = view_request(options);
+  const Trace trace = open(context, options, request, format);
+  if (format == Format::kNpy) {
+    write_dense(context, options, trace, request);
+  } else {
+    const View view = context.session().view(trace, request);
+    std::optional<std::int64_t> row;
+    if (options.word) row = context.session().find_unit(view.units, *options.word);
+    context.timing.mark("view");
+    write_view(context, options, view, format, row);
+  }
+  context.timing.mark("write");
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Context& context) {
+  CLI::App* verb = add_verb(
+      app, context, "show", "What every word attends to: a grid, a picture or data",
+      "regard show \"The animal didn't cross the street because it was too tired.\" --word "
+      "it");
+  auto options = std::make_shared<Options>();
+  add_input(verb, &options->input);
+  verb->add_option("-o,--output", options->output,
+                   "File to write: .png .svg .pdf .json .csv .npy .txt");
+  verb->add_option("--format", options->format, "text, png, svg, pdf, json, csv or npy");
+  verb->add_option("--layer", options->layer, "Only this layer, from 0");
+  verb->add_option("--head", options->head, "L3H1, a number from 0, a list of either, or mean");
+  verb->add_flag("--all-heads", options->all_heads, "Every head");
+  verb->add_option("--level", options->level, "token, word (the default) or sentence");
+  verb->add_option("--word", options->word,
+                   "One word's attention as bars; it#2 for its second place, @7 for number 7");
+  verb->add_option("--scale", options->scale, "Colours: linear or log");
+  verb->add_flag("--no-special", options->no_special, "Leave out special tokens");
+  verb->add_option("--keep-mass", options->keep_mass,
+                   "In each row only the largest weights that make this share");
+  verb->add_option("--links", options->links, "How many of the strongest links to list");
+  verb->add_flag("--dark", options->dark, "A dark page for pictures");
+  verb->add_option("--attention", options->attention,
+                   "Ready weights instead of a text: a .npy of [.., head, query, key]");
+  verb->add_option("--words", options->words, "Labels of --attention, one a line");
+  verb->add_option("--trace", options->trace, "A trace instead of a text, from `regard record`");
+  verb->callback(
+      [&context, options] { context.run = [&context, options] { show(context, *options); }; });
+}
+
+}  // namespace regard::cli

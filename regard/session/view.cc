@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a trace and a request to what is shown: which heads, which units, which links.
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+#include <unicode/unistr.h>
+
+#include "regard/analysis/head_choice.h"
+#include "regard/platform/error.h"
+#include "regard/session/session.h"
+
+namespace regard {
+namespace {
+
+Error usage(const std::string& message) { return Error(message, Error::Kind::kUsage); }
+
+icu::UnicodeString folded(const std::string& text) {
+  return icu::UnicodeString::fromUTF8(text).foldCase();
+}
+
+// "tail" as a number from 0, when it is nothing else.
+std::optional<std::int64_t> number(std::string_view tail) {
+  std::int64_t value = 0;
+  const auto [stop, error] = std::from_chars(tail.data(), tail.data() + tail.size(), value);
+  if (error != std::errc() || stop != tail.data() + tail.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+// Index of the occurrence (from 1) of `text`: exact, else ignoring case.
+std::optional<std::int64_t> occurrence(const std::vector<Unit>& units, const std::string& text,
+                                       std::int64_t which) {
+  std::int64_t seen = 0;
+  for (std::size_t i = 0; i < units.size(); ++i)
+    if (units[i].text == text && ++seen == which) return static_cast<std::int64_t>(i);
+  if (seen > 0) return std::nullopt;
+  const icu::UnicodeString wanted = folded(text);
+  for (std::size_t i = 0; i < units.size(); ++i)
+    if (folded(units[i].text) == wanted && ++seen == which) return static_cast<std::int64_t>(i);
+  return std::nullopt;
+}
+
+std::string listing(const std::vector<Unit>& units) {
+  constexpr std::size_t kMost = 60;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(units.size(), kMost); ++i)
+    list += (i == 0 ? "" : " ") + units[i].text;
+  if (units.size() > kMost) list += fmt::format(" and {} more", units.size() - kMost);
+  return list;
+}
+
+bool given(const Trace& trace) {
+  return !trace.layers.empty() && trace.layers.begin()->second.weights.data != nullptr;
+}
+
+}  // namespace
+
+std::int64_t Session::find_unit(const std::vector<Unit>& units, const std::string& word) const {
+  if (const auto found = occurrence(units, word, 1)) return *found;
+  if (word.starts_with('@'))
+    if (const auto index = number(std::string_view(word).substr(1)))
+      if (*index < static_cast<std::int64_t>(units.size())) return *index;
+  if (const std::size_t hash = word.rfind('#'); hash != std::string::npos && hash > 0)
+    if (const auto which = number(std::string_view(word).substr(hash + 1)))
+      if (const auto found = occurrence(units, word.substr(0, hash), *which)) return *found;
+  throw usage(fmt::format("word \"{}\": not there; expected one of: {}", word, listing(units)));
+}
+
+std::vector<HeadId> Session::select_heads(const Trace& trace, const ViewRequest& request) const {
+  std::vector<HeadId> chosen;
+  if (!request.heads.empty()) {
+    for (const HeadId id : request.heads) {
+      // map() names what exists.
+      if (!trace.has(id)) static_cast<void>(trace.map(id));
+      chosen.push_back(id);
+    }
+    std::sort(chosen.begin(), chosen.end());
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    return chosen;
+  }
+  const std::vector<HeadId> all = trace.heads();
+  if (all.empty()) throw Error("the trace holds no head");
+  for (const HeadId id : all)
+    if ((!request.layer || id.layer == *request.layer) &&
+        (!request.head || id.head == *request.head))
+      chosen.push_back(id);
+  if (chosen.empty()) {
+    int heads = 0;
+    for (const HeadId id : all) heads = std::max(heads, id.head + 1);
+    throw usage(fmt::format("{}{}{}: not there; layers are {} to {}, heads {} to {}",
+                            request.layer ? fmt::format("layer {}", *request.layer) : "",
+                            request.layer && request.head ? ", " : "",
+                            request.head ? fmt::format("head {}", *request.head) : "",
+                            all.front().layer, all.back().layer, 0, heads - 1));
+  }
+  return chosen;
+}
+
+View Session::view(const Trace& trace, const ViewRequest& request) const {
+  View view;
+  view.model = trace.model;
+  view.text = trace.text;
+  view.pair = trace.pair;
+  view.tokens = trace.tokens;
+  view.notes = trace.notes;
+  // Labels of ready matrices are units as they stand.
+  view.level = given(trace) ? Level::kToken : request.level;
+  view.units = units_of(trace, view.level);
+  const Level word_level = given(trace) ? Level::kToken : Level::kWord;
+  view.words = view.level == word_level ? view.units : units_of(trace, word_level);
+
+  const std::vector<HeadId> allowed = select_heads(trace, request);
+  const std::vector<HeadId> all = trace.heads();
+  std::optional<std::int64_t> row;
+  if (request.word) row = find_unit(view.units, *request.word);
+  if (row) {
+    for (Link& link : strongest_links(trace, all, view.units, std::numeric_limits<int>::max()))
+      if (link.query == *row && view.links.size() < request.links) view.links.push_back(link);
+  } else if (request.links > 0) {
+    view.links = strongest_links(trace, all, view.units, request.links);
+  }
+
+  const auto add = [&](HeadId id, std::string why) {
+    view.heads.push_back(head_map(trace, id, view.units));
+    view.heads.back().why = std::move(why);
+  };
+  if (request.mean) {
+    view.heads.push_back(mean_map(trace, allowed, view.units));
+    view.heads.back().why = "asked for";
+    view.notes.push_back(fmt::format("the mean of {} heads", allowed.size()));
+  } else if (!request.heads.empty()) {
+    for (const HeadId id : request.heads) add(id, "asked for");
+  } else if (allowed.size() == 1) {
+    add(allowed.front(), all.size() == 1 ? "the only head there is" : "asked for");
+  } else {
+    std::optional<HeadChoice> choice;
+    if (row) {
+      for (const Link& link :
+           strongest_links(trace, allowed, view.units, std::numeric_limits<int>::max()))
+        if (!choice && link.query == *row)
+          choice = HeadChoice{
+              link.head, link,
+              fmt::format("chosen: the strongest link of \"{}\", to \"{}\" ({:.2f})",
+                          view.units[static_cast<std::size_t>(*row)].text,
+                          view.units[static_cast<std::size_t>(link.key)].text, link.weight)};
+    }
+    if (!choice) choice = choose_head(trace, allowed, view.words);
+    add(choice->head, choice->why);
+    if (request.all_heads)
+      for (const HeadId id : allowed)
+        if (id != choice->head) add(id, "asked for");
+  }
+
+  if (!request.specials) {
+    std::vector<bool> keep;
+    for (const Unit& unit : view.units) keep.push_back(!unit.special);
+    keep_units(&view, keep);
+  }
+  if (request.keep_mass) keep_mass(&view, *request.keep_mass);
+  return view;
+}
+
+}  // namespace regard
