@@ -156,6 +156,9 @@ View Session::view(const Trace& trace, const ViewRequest& request) const {
     std::vector<bool> keep;
     for (const Unit& unit : view.units) keep.push_back(!unit.special);
     keep_units(&view, keep);
+    view.notes.push_back(
+        "special tokens are left out; the other weights are as they were, so a row may sum to less "
+        "than 1");
   }
   if (request.keep_mass) keep_mass(&view, *request.keep_mass);
   return view;
