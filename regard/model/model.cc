@@ -90,8 +90,6 @@ class Loader {
             vector(full + (old ? ".beta" : ".bias"), spec_.width)};
   }
 
-  const std::string& prefix() const { return prefix_; }
-
  private:
   static std::string with_layer(const std::string& name, int layer) {
     return fmt::format(fmt::runtime(name), layer);
@@ -176,14 +174,11 @@ Model Model::open(const std::string& folder) {
   const Checkpoint& checkpoint = *model.checkpoint_;
   if (checkpoint.find(names.head_dense + ".weight")) {
     weights->has_head = true;
-    const auto vector = [&](const std::string& name, std::int64_t size) {
-      return load.vector(name, size);
-    };
     weights->head_dense = {
         checkpoint.at(names.head_dense + ".weight", Shape{spec.width, spec.width}), false,
-        vector(names.head_dense + ".bias", spec.width)};
-    weights->head_norm = {vector(names.head_norm + ".weight", spec.width),
-                          vector(names.head_norm + ".bias", spec.width)};
+        load.vector(names.head_dense + ".bias", spec.width)};
+    weights->head_norm = {load.vector(names.head_norm + ".weight", spec.width),
+                          load.vector(names.head_norm + ".bias", spec.width)};
     std::string head_bias = names.head_biases.back();
     for (const std::string& name : names.head_biases)
       if (checkpoint.find(name)) {
@@ -194,7 +189,7 @@ Model Model::open(const std::string& folder) {
     weights->head_decoder = {
         own ? checkpoint.at(names.head_decoder, Shape{spec.vocabulary, spec.width})
             : weights->words,
-        false, vector(head_bias, spec.vocabulary)};
+        false, load.vector(head_bias, spec.vocabulary)};
   }
   model.weights_ = weights;
   return model;
