@@ -67,6 +67,7 @@ class CliTest(unittest.TestCase):
 
     def run_regard(self, *arguments, stdin=b"", stdout=subprocess.PIPE, **settings):
         environment = {"PATH": os.environ["PATH"], "HOME": self.folder, "LC_ALL": "C.UTF-8"}
+        environment.update((k, v) for k, v in os.environ.items() if k.endswith("SAN_OPTIONS"))
         environment.update(settings)
         return subprocess.run([BINARY, *arguments], input=stdin, stdout=stdout,
                               stderr=subprocess.PIPE, env=environment, timeout=120, check=False)
