@@ -14,10 +14,32 @@
 #include <cstdint>
 #include <string>
 
+#include "regard/kernels/expand.h"
 #include "regard/kernels/matmul.h"
 #include "regard/kernels/scratch.h"
 #include "regard/platform/error.h"
 #include "regard/platform/threads.h"
+
+#ifndef REGARD_KERNELS_MATMUL_PRODUCT_
+#define REGARD_KERNELS_MATMUL_PRODUCT_
+namespace regard::kernels {
+namespace {
+
+struct Product {
+  const float* x;
+  std::int64_t rows, x_stride;
+  DType type;
+  const std::byte* weight;
+  std::int64_t row_bytes;
+  const float* bias;
+  std::int64_t out, in;
+  float* y;
+  std::int64_t y_stride;
+};
+
+}  // namespace
+}  // namespace regard::kernels
+#endif  // once, not per target
 
 HWY_BEFORE_NAMESPACE();
 namespace regard::kernels::HWY_NAMESPACE {
@@ -29,23 +51,31 @@ inline constexpr std::int64_t kOutputBlock = 48;
 // Panels of a task, and rows that it passes over at a time, when W is packed.
 inline constexpr std::int64_t kPanelGroup = 4, kRowBlock = 96;
 
-struct Product {
-  const float* x;
-  std::int64_t rows, x_stride;
-  const std::byte* weight;
-  const float* bias;
-  std::int64_t out, in;
-  float* y;
-  std::int64_t y_stride;
-};
-
 inline std::int64_t blocks(std::int64_t count, std::int64_t block) {
   return (count + block - 1) / block;
 }
 
+struct Rows {
+  const float* data;
+  std::int64_t stride;
+};
+
+// Elements [k, k + depth) of rows [first, first + rows) of W as floats: where they lie when they
+// are, else expanded into `room` [rows][kDepth].
+inline Rows weight_rows(const Product& p, std::int64_t first, std::int64_t rows, std::int64_t k,
+                        std::int64_t depth, float* room) {
+  const TypeBlock block = block_of(p.type);
+  const std::byte* const source =
+      p.weight + first * p.row_bytes +
+      k / static_cast<std::int64_t>(block.elements) * static_cast<std::int64_t>(block.bytes);
+  if (p.type == DType::kF32 && reinterpret_cast<std::uintptr_t>(source) % alignof(float) == 0)
+    return {reinterpret_cast<const float*>(source), p.in};
+  expand_rows(p.type, source, p.row_bytes, rows, depth, room, kDepth);
+  return {room, kDepth};
+}
+
 // Lanes are rows of x. x is packed into panels [in][kPanel] (the last one [in][kLanes] when half
 // of it suffices); a task takes kOutputBlock rows of W as they lie.
-template <DType kType>
 void multiply_packed_rows(const Product& p) {
   const std::int64_t panels = blocks(p.rows, kPanel);
   const auto width_of = [&](std::int64_t panel) {
@@ -53,10 +83,9 @@ void multiply_packed_rows(const Product& p) {
   };
   float* const packed = scratch(Scratch::kRows, panels * kPanel * p.in);
   const auto pack = [&](std::int64_t panel) {
-    pack_transposed<DType::kF32>(
-        reinterpret_cast<const std::byte*>(p.x + panel * kPanel * p.x_stride), p.x_stride * 4,
-        std::min(kPanel, p.rows - panel * kPanel), p.in, width_of(panel),
-        packed + panel * kPanel * p.in);
+    pack_transposed(p.x + panel * kPanel * p.x_stride, p.x_stride,
+                    std::min(kPanel, p.rows - panel * kPanel), p.in, width_of(panel),
+                    packed + panel * kPanel * p.in);
   };
   if (p.rows * p.in > 1 << 16) {
     parallel_for(panels, pack);
@@ -64,12 +93,9 @@ void multiply_packed_rows(const Product& p) {
     for (std::int64_t panel = 0; panel < panels; ++panel) pack(panel);
   }
 
-  const bool in_place =
-      kType == DType::kF32 && reinterpret_cast<std::uintptr_t>(p.weight) % alignof(float) == 0;
   parallel_for(blocks(p.out, kOutputBlock), [&](std::int64_t task) {
     const std::int64_t first = task * kOutputBlock;
     const std::int64_t outputs = std::min(kOutputBlock, p.out - first);
-    const std::byte* const weight = p.weight + first * p.in * kSize<kType>;
     float* const sums = scratch(Scratch::kTile, panels * kOutputBlock * kPanel);  // [panel][output]
     for (std::int64_t panel = 0; panel < panels; ++panel)
       for (std::int64_t o = 0; o < outputs; ++o)
@@ -77,23 +103,16 @@ void multiply_packed_rows(const Product& p) {
                     p.bias != nullptr ? p.bias[first + o] : 0.0f);
     for (std::int64_t k = 0; k < p.in; k += kDepth) {
       const std::int64_t depth = std::min(kDepth, p.in - k);
-      const float* a = reinterpret_cast<const float*>(weight) + k;
-      std::int64_t a_stride = p.in;
-      if (!in_place) {
-        float* const converted = scratch(Scratch::kPanel, kOutputBlock * kDepth);
-        for (std::int64_t o = 0; o < outputs; ++o)
-          convert_row<kType>(weight + (o * p.in + k) * kSize<kType>, depth, converted + o * kDepth);
-        a = converted;
-        a_stride = kDepth;
-      }
+      const Rows a =
+          weight_rows(p, first, outputs, k, depth, scratch(Scratch::kPanel, kOutputBlock * kDepth));
       for (std::int64_t panel = 0; panel < panels; ++panel) {
         const std::int64_t width = width_of(panel);
         const float* const b = packed + panel * kPanel * p.in + k * width;
         float* const c = sums + panel * kOutputBlock * kPanel;
         if (width == kPanel) {
-          multiply_rows<2>(outputs, a, a_stride, b, depth, c, width);
+          multiply_rows<2>(outputs, a.data, a.stride, b, depth, c, width);
         } else {
-          multiply_rows<1>(outputs, a, a_stride, b, depth, c, width);
+          multiply_rows<1>(outputs, a.data, a.stride, b, depth, c, width);
         }
       }
     }
@@ -106,8 +125,7 @@ void multiply_packed_rows(const Product& p) {
 
 // Lanes are outputs. A task packs kPanelGroup panels of W, one block of k at a time, and passes
 // over all rows with them.
-template <DType kType, bool kTransposed>
-void multiply_packed_weights(const Product& p) {
+void multiply_packed_weights(const Product& p, bool transposed) {
   const std::int64_t panels = blocks(p.out, kPanel);
   const std::int64_t group =
       std::clamp<std::int64_t>(panels / (4 * thread_count()), 1, kPanelGroup);
@@ -116,6 +134,7 @@ void multiply_packed_weights(const Product& p) {
     const std::int64_t outputs = std::min(group * kPanel, p.out - first);
     float* const packed = scratch(Scratch::kPanel, kPanelGroup * kDepth * kPanel);
     float* const edge = scratch(Scratch::kTile, kRowBlock * kPanel);
+    float* const room = scratch(Scratch::kExpanded, kPanel * kDepth);
     for (std::int64_t r = 0; r < p.rows; ++r) {
       float* const y = p.y + r * p.y_stride + first;
       if (p.bias != nullptr) {
@@ -129,12 +148,16 @@ void multiply_packed_weights(const Product& p) {
       for (std::int64_t o = 0; o < outputs; o += kPanel) {
         const std::int64_t columns = std::min(kPanel, outputs - o);
         float* const panel = packed + o * kDepth;
-        if constexpr (kTransposed) {
-          pack_straight<kType>(p.weight + (k * p.out + first + o) * kSize<kType>,
-                               p.out * kSize<kType>, columns, depth, panel);
+        if (transposed) {
+          const auto size = static_cast<std::int64_t>(size_of(p.type));
+          expand_rows(p.type, p.weight + k * p.row_bytes + (first + o) * size, p.row_bytes, depth,
+                      columns, panel, kPanel);
+          if (columns < kPanel)
+            for (std::int64_t i = 0; i < depth; ++i)
+              std::fill(panel + i * kPanel + columns, panel + (i + 1) * kPanel, 0.0f);
         } else {
-          pack_transposed<kType>(p.weight + ((first + o) * p.in + k) * kSize<kType>,
-                                 p.in * kSize<kType>, columns, depth, kPanel, panel);
+          const Rows rows = weight_rows(p, first + o, columns, k, depth, room);
+          pack_transposed(rows.data, rows.stride, columns, depth, kPanel, panel);
         }
       }
       for (std::int64_t r = 0; r < p.rows; r += kRowBlock) {
@@ -160,25 +183,11 @@ void multiply_packed_weights(const Product& p) {
   });
 }
 
-template <DType kType>
-void multiply_as(const Product& p, bool transposed) {
-  if (transposed) return multiply_packed_weights<kType, true>(p);
-  if (p.rows >= kFewestPackedRows && p.rows <= kMostPackedRows)
-    return multiply_packed_rows<kType>(p);
-  multiply_packed_weights<kType, false>(p);
-}
-
-void multiply(const float* x, std::int64_t rows, std::int64_t x_stride, const Weight& weight,
-              float* y, std::int64_t y_stride) {
-  const Product p{x,           rows, x_stride, weight.data.data, weight.bias, weight.out(),
-                  weight.in(), y,    y_stride};
-  switch (weight.data.dtype) {
-    case DType::kF32:
-      return multiply_as<DType::kF32>(p, weight.transposed);
-    case DType::kF16:
-      return multiply_as<DType::kF16>(p, weight.transposed);
-    default:
-      return multiply_as<DType::kBF16>(p, weight.transposed);
+void multiply(const Product& p, bool transposed) {
+  if (!transposed && p.rows >= kFewestPackedRows && p.rows <= kMostPackedRows) {
+    multiply_packed_rows(p);
+  } else {
+    multiply_packed_weights(p, transposed);
   }
 }
 
@@ -193,11 +202,20 @@ HWY_EXPORT(multiply);
 void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weight& weight,
             float* y, std::int64_t y_stride) {
   const DType type = weight.data.dtype;
-  if (type != DType::kF32 && type != DType::kF16 && type != DType::kBF16)
-    throw Error::at("", "weight", "F32, F16 or BF16", name_of(type));
+  if (!can_expand(type)) throw Error::at("", "weight", "a type of weights", name_of(type));
   if (weight.data.shape.size() != 2)
     throw Error::at("", "weight", "two axes", to_string(weight.data.shape));
-  HWY_DYNAMIC_DISPATCH(multiply)(x, rows, x_stride, weight, y, y_stride);
+  const TypeBlock block = block_of(type);
+  const std::int64_t row = weight.data.shape[1];
+  if (row % static_cast<std::int64_t>(block.elements) != 0 ||
+      (weight.transposed && block.elements > 1))
+    throw Error::at("", "weight", "rows of whole blocks", to_string(weight.data.shape));
+  const std::int64_t row_bytes =
+      row / static_cast<std::int64_t>(block.elements) * static_cast<std::int64_t>(block.bytes);
+  HWY_DYNAMIC_DISPATCH(multiply)
+  ({x, rows, x_stride, type, weight.data.data, row_bytes, weight.bias, weight.out(), weight.in(), y,
+    y_stride},
+   weight.transposed);
 }
 
 }  // namespace regard::kernels

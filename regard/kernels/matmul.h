@@ -9,9 +9,10 @@
 namespace regard::kernels {
 
 // A weight as it lies in its file.
+// Thread safety: read-only.
 struct Weight {
-  TensorView data;              // [out, in] kF32, kF16 or kBF16, row-major; or [in, out] when
-  bool transposed = false;      //   transposed (GPT-2's Conv1D)
+  TensorView data;              // [out, in], any type that expand_rows knows (expand.h), row-major;
+  bool transposed = false;      //   or [in, out] when transposed (GPT-2's Conv1D; not quantised)
   const float* bias = nullptr;  // [out], or none
   std::int64_t out() const { return data.shape[transposed ? 1 : 0]; }
   std::int64_t in() const { return data.shape[transposed ? 0 : 1]; }
@@ -21,7 +22,8 @@ struct Weight {
 // fp32, whatever the number of rows, so that a row's result does not depend on its neighbours.
 // x: [rows, in] with row stride x_stride; y: [rows, out] with row stride y_stride (elements).
 // Weights stay where they are: a panel at a time is expanded to fp32 and packed on its way into
-// the product. Threads: parallel over panels (threads.h).
+// the product. Threads: parallel over panels (threads.h). Throws Error when the weight has not two
+// axes, is of an unknown type, or quantised with rows that are no whole number of blocks.
 void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weight& weight,
             float* y, std::int64_t y_stride);
 

@@ -31,6 +31,8 @@ const Entry& entry_of(DType type) { return kTypes[static_cast<std::size_t>(type)
 
 std::size_t size_of(DType type) { return entry_of(type).size; }
 
+TypeBlock block_of(DType type) { return {1, entry_of(type).size}; }
+
 std::string_view name_of(DType type) { return entry_of(type).name; }
 
 std::optional<DType> dtype_named(std::string_view name) {
