@@ -9,7 +9,9 @@ set(REGARD_PUBLIC_HEADERS
     regard/tensor/dtype.h
     regard/tensor/tensor.h
     regard/checkpoint/checkpoint.h
+    regard/checkpoint/gguf.h
     regard/checkpoint/safetensors.h
+    regard/checkpoint/tensor_table.h
     regard/tokenizer/tokenizer.h
     regard/kernels/activation.h
     regard/attention/attention_map.h

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes fuzz/corpus/safetensors: good_* must open, bad_* must be refused."""
+"""Writes fuzz/corpus/{safetensors,gguf}: good_* must open, bad_* must be refused."""
 import json
 import pathlib
 import struct
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "fuzz" / "corpus" / "safetensors"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
 
 
 def tensor(dtype="F32", shape=(1,), offsets=(0, 4)):
@@ -18,7 +18,7 @@ def pack(header, data=b"\0" * 4, length=None):
 
 
 PAIR = [tensor(offsets=(0, 4)), tensor(offsets=(4, 8))]
-FILES = {
+SAFETENSORS = {
     "good_one": pack({"a": tensor()}),
     "good_empty": pack({}, b""),
     "good_scalar_and_nothing": pack({"a": tensor(shape=()), "b": tensor(shape=(0, 3), offsets=(4, 4))}),
@@ -50,7 +50,134 @@ FILES = {
     "bad_missing_shape": pack({"a": {"dtype": "F32", "data_offsets": [0, 4]}}),
 }
 
+# GGUF: numbers of value types and tensor types as in docs/gguf.md and ggml.h.
+U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
+CODES = {U8: "B", I8: "b", U16: "H", I16: "h", U32: "I", I32: "i", F32: "f", BOOL: "B", U64: "Q",
+         I64: "q", F64: "d"}
+ALL_ONES = (1 << 64) - 1
+TENSOR_F32, TENSOR_Q4_0, TENSOR_Q4_K, TENSOR_IQ2_XXS = 0, 2, 12, 16
+
+
+def text(value, length=None):
+    value = value if isinstance(value, bytes) else value.encode()
+    return struct.pack("<Q", len(value) if length is None else length) + value
+
+
+def number(kind, value):
+    return struct.pack("<" + CODES[kind], value)
+
+
+def value(key, kind, data):
+    return text(key) + struct.pack("<I", kind) + data
+
+
+def array(kind, count, data):
+    return struct.pack("<IQ", kind, count) + data
+
+
+def info(name="a", shape=(1,), kind=TENSOR_F32, offset=0, axes=None):
+    return (text(name) + struct.pack("<I", len(shape) if axes is None else axes) +
+            struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", kind, offset))
+
+
+def gguf(values=(), infos=(), data=b"\0" * 4, alignment=32, version=3, magic=b"GGUF", tensors=None,
+         count=None):
+    head = magic + struct.pack("<IQQ", version, len(infos) if tensors is None else tensors,
+                               len(values) if count is None else count)
+    head += b"".join(values) + b"".join(infos)
+    return head + b"\0" * (-len(head) % alignment if alignment else 0) + data
+
+
+ONE = [info()]
+EVERY = [value("u8", U8, number(U8, 200)), value("i8", I8, number(I8, -100)),
+         value("u16", U16, number(U16, 60000)), value("i16", I16, number(I16, -30000)),
+         value("u32", U32, number(U32, 4000000000)), value("i32", I32, number(I32, -2000000000)),
+         value("f32", F32, number(F32, 0.5)), value("bool", BOOL, b"\1"),
+         value("string", STRING, text("caf\u00e9")), value("u64", U64, number(U64, ALL_ONES)),
+         value("i64", I64, number(I64, -(1 << 63))), value("f64", F64, number(F64, 0.1)),
+         value("strings", ARRAY, array(STRING, 3, text("a") + text("") + text(b"\xff"))),
+         value("floats", ARRAY, array(F32, 2, number(F32, 1) + number(F32, -2.5))),
+         value("ints", ARRAY, array(I32, 2, number(I32, 7) + number(I32, -7))),
+         value("bools", ARRAY, array(BOOL, 2, b"\1\0")),
+         value("scores", ARRAY, array(U8, 2, b"\1\2")),
+         value("none", ARRAY, array(F64, 0, b""))]
+GGUF = {
+    "good_empty": gguf(data=b""),
+    "good_one": gguf(infos=ONE),
+    "good_version_2": gguf(infos=ONE, version=2),
+    "good_every_value": gguf(values=EVERY, infos=ONE),
+    "good_axes": gguf(infos=[info("a", (4, 3, 2, 1)), info("b", (0,), offset=96), info("c", (), offset=96)],
+                      data=b"\0" * 100),
+    "good_blocks": gguf(infos=[info("a", (64, 2), TENSOR_Q4_0), info("b", (256,), TENSOR_Q4_K, 96)],
+                        data=b"\0" * (96 + 144)),
+    "good_alignment_64": gguf(values=[value("general.alignment", U32, number(U32, 64))],
+                              infos=[info(), info("b", offset=64)], data=b"\0" * 68, alignment=64),
+    "good_alignment_1": gguf(values=[value("general.alignment", U32, number(U32, 1))],
+                             infos=[info(), info("b", offset=4)], data=b"\0" * 8, alignment=1),
+    "good_hole": gguf(infos=[info(), info("b", offset=128)], data=b"\0" * 132),
+    "good_name_of_63_bytes": gguf(infos=[info("n" * 63)]),
+    "bad_nothing": b"",
+    "bad_magic": gguf(magic=b"GGML"),
+    "bad_header_only_magic": b"GGUF",
+    "bad_version_1": gguf(version=1),
+    "bad_version_4": gguf(version=4),
+    "bad_big_endian": b"GGUF" + struct.pack(">IQQ", 3, 0, 0),
+    "bad_tensor_count_all_ones": gguf(infos=ONE, tensors=ALL_ONES),
+    "bad_tensor_count_wraps_when_multiplied": gguf(infos=ONE, tensors=(1 << 61) + 1),
+    "bad_tensor_count_one_too_many": gguf(infos=ONE, tensors=2),
+    "bad_value_count_all_ones": gguf(values=EVERY, count=ALL_ONES),
+    "bad_value_count_one_too_many": gguf(values=[value("a", U8, b"\0")], count=2, data=b""),
+    "bad_key_length_all_ones": gguf(values=[text("k", ALL_ONES) + struct.pack("<I", U8) + b"\0"]),
+    "bad_key_empty": gguf(values=[value("", U8, b"\0")]),
+    "bad_key_of_65536_bytes": gguf(values=[value("k" * 65536, U8, b"\0")]),
+    "bad_key_twice": gguf(values=[value("a", U8, b"\0"), value("a", U8, b"\1")]),
+    "bad_value_type": gguf(values=[value("a", 13, b"\0" * 8)]),
+    "bad_value_cut": gguf(values=[value("a", U64, b"\0" * 7)], data=b"", alignment=0),
+    "bad_boolean": gguf(values=[value("a", BOOL, b"\2")]),
+    "bad_string_length_all_ones": gguf(values=[value("a", STRING, text("abc", ALL_ONES))]),
+    "bad_string_length_wraps": gguf(values=[value("a", STRING, text("abc", ALL_ONES - 7))]),
+    "bad_string_beyond_the_end": gguf(values=[value("a", STRING, text("abc", 1000))]),
+    "bad_array_nested": gguf(values=[value("a", ARRAY, array(ARRAY, 1, array(U8, 1, b"\0")))]),
+    "bad_array_type": gguf(values=[value("a", ARRAY, array(99, 1, b"\0"))]),
+    "bad_array_length_all_ones": gguf(values=[value("a", ARRAY, array(U8, ALL_ONES, b"\0"))]),
+    "bad_array_size_wraps": gguf(values=[value("a", ARRAY, array(U64, (1 << 61) + 1, b"\0" * 8))]),
+    "bad_array_beyond_the_end": gguf(values=[value("a", ARRAY, array(F32, 100, b"\0" * 8))]),
+    "bad_array_of_too_many_strings": gguf(values=[value("a", ARRAY, array(STRING, 1 << 60, text("x")))]),
+    "bad_array_string_beyond_the_end": gguf(values=[value("a", ARRAY, array(STRING, 1, text("x", 1 << 62)))]),
+    "bad_array_boolean": gguf(values=[value("a", ARRAY, array(BOOL, 2, b"\1\3"))]),
+    "bad_alignment_0": gguf(values=[value("general.alignment", U32, number(U32, 0))], infos=ONE),
+    "bad_alignment_24": gguf(values=[value("general.alignment", U32, number(U32, 24))], infos=ONE),
+    "bad_alignment_2_31": gguf(values=[value("general.alignment", U32, number(U32, 1 << 31))], infos=ONE),
+    "bad_alignment_string": gguf(values=[value("general.alignment", STRING, text("32"))], infos=ONE),
+    "bad_alignment_u64": gguf(values=[value("general.alignment", U64, number(U64, 32))], infos=ONE),
+    "bad_name_of_64_bytes": gguf(infos=[info("n" * 64)]),
+    "bad_name_length_all_ones": gguf(infos=[text("a", ALL_ONES) + info()[9:]]),
+    "bad_name_twice": gguf(infos=[info(), info(offset=32)], data=b"\0" * 36),
+    "bad_five_axes": gguf(infos=[info(shape=(1,) * 5)]),
+    "bad_axes_all_ones": gguf(infos=[info(axes=0xFFFFFFFF)]),
+    "bad_axis_2_63": gguf(infos=[info(shape=(1 << 63,))]),
+    "bad_axis_all_ones": gguf(infos=[info(shape=(ALL_ONES, 2))]),
+    "bad_shape_wraps_to_zero": gguf(infos=[info(shape=(1 << 32, 1 << 32))]),
+    "bad_shape_wraps_to_one": gguf(infos=[info(shape=((1 << 32) + 1, 0xFFFFFFFF, 1 << 31, 1 << 31))]),
+    "bad_shape_bytes_wrap": gguf(infos=[info(shape=(1 << 62,))]),
+    "bad_shape_beyond_the_end": gguf(infos=[info(shape=(2,))]),
+    "bad_part_of_a_block": gguf(infos=[info(shape=(33,), kind=TENSOR_Q4_0)], data=b"\0" * 64),
+    "bad_part_of_a_large_block": gguf(infos=[info(shape=(128,), kind=TENSOR_Q4_K)], data=b"\0" * 144),
+    "bad_type_not_read": gguf(infos=[info(shape=(256,), kind=TENSOR_IQ2_XXS)], data=b"\0" * 66),
+    "bad_type_removed": gguf(infos=[info(kind=4)]),
+    "bad_type_all_ones": gguf(infos=[info(kind=0xFFFFFFFF)]),
+    "bad_offset_unaligned": gguf(infos=[info(offset=4)], data=b"\0" * 64),
+    "bad_offset_at_the_end": gguf(infos=[info(offset=32)]),
+    "bad_offset_all_ones": gguf(infos=[info(offset=ALL_ONES - 31)]),
+    "bad_offset_wraps": gguf(infos=[info(offset=(1 << 64) - 64)]),
+    "bad_overlap": gguf(infos=[info(shape=(16,)), info("b", offset=32)], data=b"\0" * 64),
+    "bad_same_data": gguf(infos=[info(), info("b")]),
+    "bad_data_missing": gguf(infos=ONE, data=b"", alignment=0),
+    "bad_data_cut": gguf(infos=ONE, data=b"\0" * 3),
+}
+
 if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, content in FILES.items():
-        (FOLDER / name).write_bytes(content)
+    for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF)):
+        (FOLDER / corpus).mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (FOLDER / corpus / name).write_bytes(content)

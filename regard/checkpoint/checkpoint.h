@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A trained model's files, seen as tensors by name and texts by name; nothing about models.
-// A checkpoint is a folder (config.json; model.safetensors, or shards under
-// model.safetensors.index.json) or a single .safetensors file.
+// A checkpoint is a single .safetensors, pytorch_model.bin or .gguf file, or a folder of them:
+// model.safetensors, else its shards, else pytorch_model.bin, else its shards, else one .gguf
+// (or one series NAME-00001-of-0000N.gguf). What a file is follows from its first bytes.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "regard/checkpoint/gguf.h"
 #include "regard/checkpoint/safetensors.h"
 #include "regard/tensor/tensor.h"
 
 namespace regard {
 
+// MXFP4 as Hugging Face stores it, two U8 tensors NAME_blocks [.., n, 16] and NAME_scales [.., n],
+// is also there as the one tensor NAME [.., 32 n] of type kMXFP4Split.
 // Thread safety: immutable after open; any number of threads.
 class Checkpoint {
  public:
@@ -35,10 +39,28 @@ class Checkpoint {
   std::string file_of(std::string_view name) const;
   std::uint64_t bytes() const;
 
+  // The GGUF file, of a series the first, whose metadata describe the model; null for others.
+  const GgufFile* gguf() const { return ggufs_.empty() ? nullptr : ggufs_.data(); }
+
  private:
+  struct Entry {
+    std::string_view name;
+    const TensorView* view;
+    std::size_t file;  // in paths_
+  };
+  void add_file(const std::string& path);
+  void add_gguf_series(const std::string& path);
+  void add_entries();
+  void join_mxfp4();
+  const Entry* find_entry(std::string_view name) const;
+
   std::string path_;
-  std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::size_t, std::less<>> file_of_;
+  std::vector<std::string> paths_;
+  std::vector<SafetensorsFile> safetensors_;
+  std::vector<GgufFile> ggufs_;
+  std::map<std::string, TensorView> joined_;
+  std::vector<Entry> entries_;  // sorted by name
+  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace regard

@@ -150,6 +150,26 @@ TEST_F(CheckpointFolder, WithABadIndexIsAnError) {
   }
 }
 
+TEST_F(CheckpointFolder, ShowsBlocksAndScalesOfMxfp4AsOneTensorToo) {
+  const std::byte bytes[64] = {};
+  const TensorView blocks{DType::kU8, {2, 2, 16}, bytes}, scales{DType::kU8, {2, 2}, bytes};
+  const TensorView other{DType::kU8, {4}, bytes};
+  write_safetensors(in("model.safetensors"),
+                    {{"w_blocks", blocks},
+                     {"w_scales", scales},
+                     {"v_blocks", blocks},
+                     {"v_scales", other},
+                     {"u_blocks", blocks}},
+                    {});
+  const Checkpoint checkpoint = Checkpoint::open(folder_.string());
+  const TensorView joined = checkpoint.at("w", Shape{2, 64});
+  EXPECT_EQ(joined.dtype, DType::kMXFP4Split);
+  EXPECT_EQ(joined.data, checkpoint.find("w_blocks")->data);
+  EXPECT_EQ(joined.scales, checkpoint.find("w_scales")->data);
+  EXPECT_FALSE(checkpoint.find("v"));
+  EXPECT_FALSE(checkpoint.find("u"));
+}
+
 TEST_F(CheckpointFolder, WithoutSafetensorsSaysWhatIsExpected) {
   EXPECT_THAT(error(), HasSubstr("expected model.safetensors"));
   std::ofstream(in("pytorch_model.bin")) << "x";

@@ -81,15 +81,6 @@ Shape read_shape(const Json& value) {
   return shape;
 }
 
-// Bytes of a tensor, or nothing on overflow.
-std::optional<std::uint64_t> byte_count(const Shape& shape, DType type) {
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-  std::int64_t bytes = static_cast<std::int64_t>(size_of(type));
-  for (const std::int64_t axis : shape)
-    if (__builtin_mul_overflow(bytes, axis, &bytes)) return std::nullopt;
-  return static_cast<std::uint64_t>(bytes);
-}
-
 std::pair<std::uint64_t, std::uint64_t> read_offsets(const Json& value) {
   if (!value.is_array() || value.size() != 2) throw value.wrong("two offsets");
   std::uint64_t offsets[2] = {0, 0};

@@ -2,6 +2,7 @@
 // Shapes, conversion to fp32, and aligned memory.
 #include "regard/tensor/tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -29,6 +30,21 @@ std::string to_string(std::span<const std::int64_t> shape) {
   for (const std::int64_t axis : shape)
     text += (text.size() > 1 ? ", " : "") + std::to_string(axis);
   return text + "]";
+}
+
+std::optional<std::uint64_t> byte_count(std::span<const std::int64_t> shape, DType type) {
+  const TypeBlock block = block_of(type);
+  for (const std::int64_t axis : shape)
+    if (axis < 0) return std::nullopt;
+  const std::int64_t last = shape.empty() ? 1 : shape.back();
+  const auto elements = static_cast<std::int64_t>(block.elements);
+  if (last % elements != 0) return std::nullopt;
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  std::int64_t bytes = static_cast<std::int64_t>(block.bytes);
+  if (__builtin_mul_overflow(bytes, last / elements, &bytes)) return std::nullopt;
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i)
+    if (__builtin_mul_overflow(bytes, shape[i], &bytes)) return std::nullopt;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 std::span<const float> TensorView::f32() const {
@@ -96,6 +112,8 @@ void convert_to_f32(const TensorView& view, std::span<float> out) {
     case DType::kBool:
       return convert<std::uint8_t>(view.data, out,
                                    [](std::uint8_t x) { return x != 0 ? 1.0f : 0.0f; });
+    default:
+      throw Error("tensor: expected a plain type, found " + std::string(name_of(view.dtype)));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,20 +20,28 @@ using Shape = std::vector<std::int64_t>;
 std::int64_t element_count(std::span<const std::int64_t> shape);
 // "[2, 3, 4]".
 std::string to_string(std::span<const std::int64_t> shape);
+// Bytes of a tensor, or nothing when 63 bits cannot count them, an axis is negative, or the last
+// axis is not a whole number of blocks.
+std::optional<std::uint64_t> byte_count(std::span<const std::int64_t> shape, DType type);
 
-// A dense row-major array in somebody else's memory (a mapped checkpoint, say), any DType.
+// A dense row-major array in somebody else's memory (a mapped checkpoint, say), any DType. The
+// memory may lie at any address: files of other writers align nothing.
 struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
   const std::byte* data = nullptr;
+  // Only with kMXFP4Split: a power of two for each block, as E8M0 (2^(byte - 127)).
+  const std::byte* scales = nullptr;
 
   std::int64_t size() const { return element_count(shape); }
-  // The elements as floats. REQUIRES: dtype is kF32 and data is aligned to 4 bytes.
+  // The elements as floats. REQUIRES: dtype is kF32 and data is aligned to 4 bytes, else throws
+  // Error. For tensors of our own making; what comes from a file goes through convert_to_f32.
   std::span<const float> f32() const;
 };
 
-// `count` elements converted to float, whatever the dtype (kF16 and kBF16 exactly; I64 rounded).
-// Reads unaligned memory. out has room for view.size() floats.
+// `count` elements converted to float, whatever the plain dtype (kF16 and kBF16 exactly; I64
+// rounded). Reads unaligned memory. out has room for view.size() floats. Throws Error for a block
+// type: kernels/expand.h reads those.
 void convert_to_f32(const TensorView& view, std::span<float> out);
 
 // Owning array, aligned to 64 bytes and padded so that 64 bytes past the end may be read. Move

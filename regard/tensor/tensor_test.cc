@@ -33,6 +33,30 @@ TEST(Shape, CountsElementsAndRefusesNegativeAndHugeOnes) {
   EXPECT_EQ(to_string(Shape{}), "[]");
 }
 
+TEST(DType, OfABlockHasNoBytesOfOneElement) {
+  EXPECT_EQ(name_of(DType::kQ6_K), "Q6_K");
+  EXPECT_EQ(block_of(DType::kQ6_K).elements, 256u);
+  EXPECT_EQ(block_of(DType::kQ6_K).bytes, 210u);
+  EXPECT_FALSE(is_plain(DType::kMXFP4));
+  EXPECT_THROW(size_of(DType::kQ4_0), Error);
+  const std::byte block[18] = {};
+  std::vector<float> out(32);
+  EXPECT_THROW(convert_to_f32({DType::kQ4_0, {32}, block}, out), Error);
+}
+
+TEST(ByteCount, CountsWholeBlocksAndNeverWraps) {
+  EXPECT_EQ(byte_count(Shape{}, DType::kF32), 4u);
+  EXPECT_EQ(byte_count(Shape{2, 3}, DType::kF16), 12u);
+  EXPECT_EQ(byte_count(Shape{3, 64}, DType::kQ4_0), 3u * 2 * 18);
+  EXPECT_EQ(byte_count(Shape{2, 512}, DType::kQ4_K), 2u * 2 * 144);
+  EXPECT_EQ(byte_count(Shape{1ll << 62, 0, 1ll << 62}, DType::kF64), 0u);
+  EXPECT_FALSE(byte_count(Shape{64, 3}, DType::kQ4_0));
+  EXPECT_FALSE(byte_count(Shape{}, DType::kQ8_0));
+  EXPECT_FALSE(byte_count(Shape{-1}, DType::kU8));
+  EXPECT_FALSE(byte_count(Shape{1ll << 62}, DType::kF32));
+  EXPECT_FALSE(byte_count(Shape{1ll << 32, 1ll << 32}, DType::kU8));
+}
+
 TEST(DType, HasTheNamesAndSizesOfSafetensors) {
   for (const char* name : {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"}) {
     ASSERT_TRUE(dtype_named(name)) << name;
@@ -41,6 +65,7 @@ TEST(DType, HasTheNamesAndSizesOfSafetensors) {
   EXPECT_FALSE(dtype_named("F8_E4M3"));
   EXPECT_EQ(size_of(DType::kBF16), 2u);
   EXPECT_EQ(size_of(DType::kI64), 8u);
+  EXPECT_FALSE(dtype_named("Q4_0"));
 }
 
 TEST(Convert, ReadsHalfPrecisionExactly) {
