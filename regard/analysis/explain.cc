@@ -21,6 +21,7 @@ Explanation explain(const Trace& trace, HeadId head, std::int64_t token) {
   // Scale 1, no cap, no mask: its logits are the dot products, added up by the score's own code.
   HeadView bare = view;
   bare.score = ScoreSpec{};
+  bare.terms = ScoreTerms{};
   bare.key_valid = nullptr;
   const AttentionMap dots(bare);
 

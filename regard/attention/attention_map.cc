@@ -25,9 +25,8 @@ namespace regard::HWY_NAMESPACE {
 void block_logits(const HeadView& head, std::int64_t row, std::int64_t rows, std::int64_t key,
                   std::int64_t keys, float* qt, float* out) {
   const hn::CappedTag<float, 16> d;
-  transpose_queries(head.query + row * head.dim, rows, head.dim, qt);
-  score_block(d, head.score, qt, rows, head.key + key * head.dim, keys, head.dim, out);
-  mask_block(head.score, head.key_valid, row, rows, head.queries, key, keys, head.keys, out);
+  transpose_queries(head, row, rows, qt);
+  score_block(d, head, row, rows, qt, key, keys, out);
 }
 
 // The same, then weights exp(logit - lse) in place. The difference is taken in two parts of the

@@ -252,9 +252,9 @@ TEST_P(Attention, LogitsOfTenThousandKeepCellsExact) {
   const float query[1] = {100.0f}, key[2] = {100.0f, 99.99f}, value[2] = {1.0f, 0.0f};
   float out = 0;
   double lse = 0;
-  AttentionInput in{query, key, value, nullptr, 1, 1, 1, 2, 1, 1, {}};
+  AttentionInput in{query, key, value, nullptr, 1, 1, 1, 2, 1, 1, {}, {}};
   attention_forward(in, {&out, &lse, nullptr, nullptr});
-  HeadView head{query, key, &lse, nullptr, 1, 2, 1, {}};
+  HeadView head{query, key, &lse, nullptr, 1, 2, 1, {}, {}};
   const double gap = static_cast<double>(100.0f * 100.0f) - static_cast<double>(100.0f * 99.99f);
   EXPECT_NEAR(AttentionMap(head).cell(0, 0), 1 / (1 + std::exp(-gap)), 1e-6);
   EXPECT_NEAR(AttentionMap(head).cell(0, 1), std::exp(-gap) / (1 + std::exp(-gap)), 1e-6);
@@ -266,7 +266,7 @@ TEST_P(Attention, NanAndInfinityAreErrorsThatNameHeadAndQuery) {
     std::vector<float> query(2 * 3 * 4, 0.5f), key(query), value(query), out(query);
     std::vector<double> lse(6);
     query[(1 * 3 + 2) * 4] = bad;
-    AttentionInput in{query.data(), key.data(), value.data(), nullptr, 2, 2, 3, 3, 4, 4, {}};
+    AttentionInput in{query.data(), key.data(), value.data(), nullptr, 2, 2, 3, 3, 4, 4, {}, {}};
     try {
       attention_forward(in, {out.data(), lse.data(), nullptr, nullptr});
       FAIL() << "no error";
@@ -275,21 +275,6 @@ TEST_P(Attention, NanAndInfinityAreErrorsThatNameHeadAndQuery) {
           << error.what();
     }
   }
-}
-
-TEST(ScoreSpec, IsTheSameAfterAJourneyThroughJson) {
-  const ScoreSpec spec{0.17677669f, 50.0f, true, 4096};
-  EXPECT_EQ(score_spec_from_json(to_json(spec), "t", "p"), spec);
-  EXPECT_THROW(score_spec_from_json(R"({"scale": 1, "sink": 2})", "t", "p"), Error);
-}
-
-TEST(ScoreSpec, SeesTheKeysOfCausalAndWindowedMasks) {
-  const ScoreSpec causal{1, 0, true, 0}, window{1, 0, true, 3}, both{1, 0, false, 2};
-  EXPECT_EQ(causal.visible(2, 5, 5).end, 3);
-  EXPECT_EQ(causal.visible(0, 1, 10).end, 10);  // one query at the end of ten keys
-  EXPECT_EQ(window.visible(4, 5, 5).begin, 2);
-  EXPECT_EQ(both.visible(2, 5, 5).begin, 1);
-  EXPECT_EQ(both.visible(2, 5, 5).end, 4);
 }
 
 TEST(Overview, HasAtMost512Blocks) {

@@ -35,6 +35,7 @@ struct Block {
   float *group_sum, *group_max;     // [groups of kGroup keys] x kQueryBlock
   double* total;                    // [kQueryBlock]
   float* top;                       // [kQueryBlock]
+  float* share;                     // [kQueryBlock], weight of exp(logit - top)
 };
 
 }  // namespace
@@ -87,16 +88,13 @@ void attend_block(const Block& b) {
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const AttentionInput& in = *b.in;
   const std::int64_t kv = b.head / (in.heads / in.kv_heads);
-  const float* query = in.query + (b.head * in.queries + b.row_begin) * in.dim;
-  const float* key = in.key + kv * in.keys * in.dim;
+  const HeadView head = in.head(b.head);
   const float* value = in.value + kv * in.keys * in.value_dim;
   const std::int64_t padded = padded_rows(d, b.rows);
   const std::int64_t keys = b.key_end - b.key_begin;
 
-  transpose_queries(query, b.rows, in.dim, b.qt);
-  score_block(d, in.score, b.qt, b.rows, key + b.key_begin * in.dim, keys, in.dim, b.logits);
-  mask_block(in.score, in.key_valid, b.row_begin, b.rows, in.queries, b.key_begin, keys, in.keys,
-             b.logits);
+  transpose_queries(head, b.row_begin, b.rows, b.qt);
+  score_block(d, head, b.row_begin, b.rows, b.qt, b.key_begin, keys, b.logits);
   std::fill(b.mixed, b.mixed + in.value_dim * kRows, 0.0f);
 
   for (std::int64_t r = 0; r < padded; r += lanes) {
@@ -144,7 +142,7 @@ namespace {
 
 // Scratch of one thread, grown as needed.
 struct Scratch {
-  Tensor qt, logits, mixed, group_sum, group_max, top;
+  Tensor qt, logits, mixed, group_sum, group_max, top, share;
   Buffer<double> total;
   explicit Scratch(const AttentionInput& in)
       : qt({in.dim, kQueryBlock}),
@@ -153,6 +151,7 @@ struct Scratch {
         group_sum({(in.keys + kGroup - 1) / kGroup, kQueryBlock}),
         group_max({(in.keys + kGroup - 1) / kGroup, kQueryBlock}),
         top({kQueryBlock}),
+        share({kQueryBlock}),
         total({kQueryBlock}) {}
 };
 
@@ -163,13 +162,22 @@ void store_block(const Block& b, const AttentionOutput& out) {
     const std::int64_t q = b.row_begin + r;
     const double total = b.total[r];
     const bool empty = total == 0.0;
-    const double lse = empty ? -std::numeric_limits<double>::infinity()
-                             : static_cast<double>(b.top[r]) + std::log(total);
+    double lse = empty ? -std::numeric_limits<double>::infinity()
+                       : static_cast<double>(b.top[r]) + std::log(total);
+    double kept = 1.0;  // what the sink leaves
+    if (in.terms.sinks != nullptr) {
+      const double sink = in.terms.sinks[b.head];
+      const double top = std::max(lse, sink);
+      const double joined = top + std::log(std::exp(lse - top) + std::exp(sink - top));
+      kept = std::exp(lse - joined);
+      lse = joined;
+    }
     if (std::isnan(lse) || lse == std::numeric_limits<double>::infinity())
       throw Error::at("", fmt::format("head {}, query {}", b.head, q), "finite queries and keys",
                       "a NaN or infinity in its scores");
     out.lse[b.head * in.queries + q] = lse;
-    const float share = empty ? 0.0f : static_cast<float>(1.0 / total);
+    const float share = empty ? 0.0f : static_cast<float>(kept / total);
+    b.share[r] = share;
     float* mixed = out.out + (q * in.heads + b.head) * in.value_dim;
     for (std::int64_t i = 0; i < in.value_dim; ++i) mixed[i] = b.mixed[i * kQueryBlock + r] * share;
   }
@@ -181,8 +189,7 @@ void add_to_overview(const Block& b, std::int64_t edge, float* sums, float* maxi
     double sum = 0.0;
     float largest = 0.0f;
     for (std::int64_t r = 0; r < b.rows; ++r) {
-      if (b.total[r] == 0.0) continue;
-      const double share = 1.0 / b.total[r];
+      const double share = b.share[r];
       sum += b.group_sum[g * kQueryBlock + r] * share;
       largest = std::max(largest, static_cast<float>(b.group_max[g * kQueryBlock + r] * share));
     }
@@ -197,6 +204,17 @@ void add_to_overview(const Block& b, std::int64_t edge, float* sums, float* maxi
 std::int64_t overview_edge(std::int64_t n) {
   const std::int64_t share = (n + 511) / 512;
   return std::max<std::int64_t>(64, (share + 63) / 64 * 64);
+}
+
+HeadView AttentionInput::head(std::int64_t index) const {
+  HeadView view;
+  view.query = query + index * queries * dim;
+  view.key = key + index / (heads / kv_heads) * keys * dim;
+  view.key_valid = key_valid;
+  view.queries = queries, view.keys = keys, view.dim = dim;
+  view.score = score;
+  view.terms = terms.of_head(index, queries, keys);
+  return view;
 }
 
 void attention_forward(const AttentionInput& in, const AttentionOutput& out,
@@ -242,7 +260,8 @@ void attention_forward(const AttentionInput& in, const AttentionOutput& out,
                             scratch->group_sum.data(),
                             scratch->group_max.data(),
                             scratch->total.data(),
-                            scratch->top.data()};
+                            scratch->top.data(),
+                            scratch->share.data()};
           HWY_DYNAMIC_DISPATCH(attend_block)(block);
           store_block(block, out);
           if (sums != nullptr) add_to_overview(block, edge, sums, maxima);

@@ -27,6 +27,10 @@ struct AttentionInput {
   std::int64_t dim = 0;
   std::int64_t value_dim = 0;
   ScoreSpec score;
+  ScoreTerms terms;  // of all heads
+
+  // The score's inputs of one head; lse is null.
+  HeadView head(std::int64_t index) const;
 };
 
 struct AttentionOutput {
