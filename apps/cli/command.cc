@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/command.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <ctime>
 #include <iterator>
 
 #include <fmt/format.h>
 
 #include "regard/platform/error.h"
-#include "regard/platform/mapped_file.h"
 
 namespace regard::cli {
 namespace {
@@ -19,19 +21,33 @@ constexpr std::size_t kTextLimit = std::size_t{1} << 30;
 
 Error usage(const std::string& message) { return Error(message, Error::Kind::kUsage); }
 
-std::string read_standard_input() {
+// All that comes out of a descriptor: a file, a pipe, a terminal.
+std::string read_all(int descriptor, const std::string& name) {
   std::string text;
   std::vector<char> chunk(1 << 16);
   while (true) {
-    const ssize_t got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
+    const ssize_t got = ::read(descriptor, chunk.data(), chunk.size());
     if (got < 0) {
       if (errno == EINTR) continue;
-      throw Error("standard input: cannot be read");
+      throw Error::at(name, "", "something to read", std::strerror(errno));
     }
     if (got == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(got));
     if (text.size() > kTextLimit)
-      throw Error(fmt::format("standard input: expected at most {} bytes", kTextLimit));
+      throw Error::at(name, "", fmt::format("at most {} bytes", kTextLimit), "more");
+  }
+}
+
+std::string read_named(const std::string& name) {
+  const int descriptor = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw Error::at(name, "", "a readable file", std::strerror(errno));
+  try {
+    std::string text = read_all(descriptor, name);
+    ::close(descriptor);
+    return text;
+  } catch (...) {
+    ::close(descriptor);
+    throw;
   }
 }
 
@@ -153,9 +169,8 @@ Trace run(Context& context, const RunRequest& request) {
 }
 
 std::string read_argument(const std::string& argument) {
-  if (argument == "-") return read_standard_input();
-  if (argument.size() > 1 && argument.front() == '@')
-    return read_text_file(argument.substr(1), kTextLimit);
+  if (argument == "-") return read_all(STDIN_FILENO, "standard input");
+  if (argument.size() > 1 && argument.front() == '@') return read_named(argument.substr(1));
   return argument;
 }
 
@@ -163,7 +178,7 @@ std::vector<HeadId> read_head_list(const std::string& list) {
   std::vector<HeadId> heads;
   for (const std::string& part : split(list, ",")) {
     const auto head = head_named(part);
-    if (!head) throw usage(fmt::format("heads: expected names like L3H1, found \"{}\"", part));
+    if (!head) throw usage(fmt::format("--heads: expected names like L3H1, found \"{}\"", part));
     heads.push_back(*head);
   }
   return heads;

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <new>
 
+#include <fmt/format.h>
+
 #include "apps/cli/command.h"
 #include "regard/platform/error.h"
 
@@ -27,20 +29,53 @@ std::string name_with_parents(const CLI::App* verb) {
   return parent == nullptr ? "regard" : name_with_parents(parent) + " " + verb->get_name();
 }
 
-int wrong_use(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string verb = name_with_parents(chosen_verb(app));
-  std::string message = error.what();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const std::vector<std::string> extra = app.remaining(true);
-    const std::string first = extra.empty() ? "" : extra.front();
-    const bool option = first.size() > 1 && first.front() == '-';
-    const bool unknown_verb = verb == "regard" && !option;
-    message = (option         ? "unknown option "
-               : unknown_verb ? "unknown verb "
-                              : "unexpected argument ") +
-              first;
+// What CLI11 found wrong, in the words of the other errors: expected, found.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* verb = chosen_verb(app);
+  const std::vector<std::string> extra = app.remaining(true);
+  const std::string first = extra.empty() ? "" : extra.front();
+  const std::vector<const CLI::App*> verbs =
+      verb->get_subcommands([](const CLI::App*) { return true; });
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  if (!verbs.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown) {
+    if (!first.empty() && first.front() != '-') return "unknown verb " + first;
+    std::string names;
+    for (const CLI::App* one : verbs) names += (names.empty() ? "" : " or ") + one->get_name();
+    return "expected a verb, " + names;
   }
-  return fail(message + "; see " + verb + " --help", 2);
+  if (unknown) {
+    const bool option = first.size() > 1 && first.front() == '-';
+    return (option           ? "unknown option "
+            : !verbs.empty() ? "unknown verb "
+                             : "unexpected argument ") +
+           first;
+  }
+  // Every option that CLI11 converts is a number.
+  constexpr std::string_view kConversion = "Could not convert: ";
+  const std::string message = error.what();
+  const std::size_t equals = message.find(" = ");
+  if (message.starts_with(kConversion) && equals != std::string::npos)
+    return fmt::format("{}: expected a number, found \"{}\"",
+                       message.substr(kConversion.size(), equals - kConversion.size()),
+                       message.substr(equals + 3));
+  return message;
+}
+
+int wrong_use(const CLI::App& app, const CLI::ParseError& error) {
+  return fail(complaint(app, error) + "; see " + name_with_parents(chosen_verb(app)) + " --help",
+              2);
+}
+
+// An empty value, as of a script's unset variable, is not the default. An empty TEXT, --pair or
+// --word is answered by what reads it.
+void refuse_empty_values(const CLI::App& verb) {
+  for (const CLI::Option* option : verb.get_options()) {
+    const std::string name = option->get_name();
+    if (name == "TEXT" || name == "--pair" || name == "--word") continue;
+    for (const std::string& value : option->results())
+      if (value.empty())
+        throw Error(name + ": expected a value, found an empty one", Error::Kind::kUsage);
+  }
 }
 
 void print(std::string_view text) {
@@ -69,12 +104,12 @@ int run_program(int count, char** arguments) {
   try {
     app.parse(count, arguments);
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* verb = chosen_verb(app);
-    print(verb->help(verb == &app ? "" : name_with_parents(verb)));
+    print(app.help());
     return 0;
   } catch (const CLI::ParseError& error) {
     return wrong_use(app, error);
   }
+  refuse_empty_values(*chosen_verb(app));
   if (version) {
     if (!context.settings.instruction_set.empty()) context.session();
     print(version_report());
@@ -91,8 +126,9 @@ int run_program(int count, char** arguments) {
 }  // namespace regard::cli
 
 int main(int count, char** arguments) {
-  // A closed pipe is then an error of write().
+  // A closed pipe and a file beyond the user's limit are then errors of write().
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   using regard::Error;
   using regard::cli::fail;
   try {

@@ -77,7 +77,9 @@ Format output_format(const std::string& format, const std::string& file,
   const std::size_t dot = file.rfind('.');
   const std::size_t slash = file.rfind('/');
   const bool has = dot != std::string::npos && (slash == std::string::npos || dot > slash);
-  const std::string extension = has ? file.substr(dot + 1) : "";
+  std::string extension = has ? file.substr(dot + 1) : "";
+  for (char& letter : extension)
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
   for (const Format one : known)
     if (entry_of(one).extension == extension) return one;
   throw Error(fmt::format("{}: expected a file name that ends in one of {} (or --format), found "

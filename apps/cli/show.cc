@@ -15,7 +15,7 @@ struct Options {
   std::optional<std::string> word;
   std::optional<int> layer;
   std::optional<double> keep_mass;
-  std::size_t links = 12;
+  std::int64_t links = 12;
   bool all_heads = false, no_special = false, dark = false;
 };
 
@@ -30,7 +30,10 @@ ViewRequest view_request(const Options& options) {
   if (!options.level.empty()) request.level = level_named(options.level);
   request.word = options.word;
   request.specials = !options.no_special;
-  request.links = options.links;
+  constexpr std::int64_t kMostLinks = 1000000;
+  if (options.links < 0 || options.links > kMostLinks)
+    throw usage(fmt::format("--links: expected 0 to {}, found {}", kMostLinks, options.links));
+  request.links = static_cast<std::size_t>(options.links);
   if (options.keep_mass) {
     if (!(*options.keep_mass > 0 && *options.keep_mass <= 1))
       throw usage(fmt::format("--keep-mass: expected a share above 0 and at most 1, found {}",
@@ -44,6 +47,13 @@ Trace open(Context& context, const Options& options, const ViewRequest& view, Fo
   const int given = (options.input.text || options.input.ids ? 1 : 0) +
                     (options.attention.empty() ? 0 : 1) + (options.trace.empty() ? 0 : 1);
   if (given > 1) throw usage("TEXT or --ids, --attention, --trace: expected one of them");
+  const bool ready = !options.attention.empty() || !options.trace.empty();
+  if (ready && (!options.input.model.empty() || options.input.pair || options.input.truncate))
+    throw usage("--model, --pair, --truncate: go with TEXT, not with --attention or --trace");
+  if (!options.words.empty() && options.attention.empty())
+    throw usage("--words: are the labels of --attention, found no --attention");
+  if (!options.attention.empty() && view.level == Level::kSentence)
+    throw usage("--level: ready weights have no sentences, only their labels");
   if (!options.trace.empty()) return context.session().open_trace(options.trace);
   if (!options.attention.empty()) {
     if (options.words.empty())

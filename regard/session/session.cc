@@ -80,8 +80,30 @@ std::vector<int> layers_to_record(const RunRequest& request, std::int64_t layers
   return chosen;
 }
 
+// Weights from elsewhere are shown as they are; what no softmax gives is said.
+void note_what_is_no_attention(const NpyArray& array, std::int64_t keys,
+                               std::vector<std::string>* notes) {
+  constexpr double kFarFromOne = 1e-2;  // half precision stays within
+  std::size_t negative = 0, other_sums = 0;
+  const auto columns = static_cast<std::size_t>(keys);
+  for (std::size_t row = 0; row < array.data.size() / columns; ++row) {
+    double sum = 0;
+    for (std::size_t column = 0; column < columns; ++column) {
+      const float weight = array.data[row * columns + column];
+      negative += weight < 0 ? 1 : 0;
+      sum += weight;
+    }
+    other_sums += std::abs(sum - 1) > kFarFromOne ? 1 : 0;
+  }
+  if (negative > 0) notes->push_back(fmt::format("{} weights are negative", negative));
+  if (other_sums > 0)
+    notes->push_back(
+        fmt::format("{} of {} rows do not sum to 1", other_sums, array.data.size() / columns));
+}
+
 std::vector<std::string> read_labels(const std::string& path, std::vector<std::string>* notes) {
-  const std::string text = mended(read_text_file(path, std::size_t{64} << 20), "labels", notes);
+  std::string text = mended(read_text_file(path, std::size_t{64} << 20), "labels", notes);
+  if (text.starts_with("\ufeff")) text.erase(0, 3);  // the byte order mark of some editors
   std::vector<std::string> labels;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -233,6 +255,7 @@ Trace Session::from_matrices(const std::string& npy, const std::string& labels) 
     if (!std::isfinite(array->data[i]))
       throw Error::at(npy, fmt::format("element {}", i), "a finite weight",
                       fmt::format("{}", array->data[i]));
+  note_what_is_no_attention(*array, n, &trace.notes);
 
   const std::vector<std::string> names = read_labels(labels, &trace.notes);
   if (static_cast<std::int64_t>(names.size()) != n)

@@ -8,6 +8,7 @@ tests/golden/bert. With REGARD_MINILM naming the folder of all-MiniLM-L6-v2, the
 import ast
 import json
 import os
+import resource
 import shutil
 import struct
 import subprocess
@@ -183,6 +184,32 @@ class GoldenTest(CliTest):
             self.assertGreaterEqual(sum(row), 0.5 - 1e-5)
         self.assertTrue(any("0.5" in note or "50" in note for note in answer["notes"]),
                         answer["notes"])
+
+    def test_a_text_may_come_through_a_pipe_with_a_name(self):
+        read, write = os.pipe()
+        os.write(write, ",".join(map(str, self.id_list)).encode())
+        os.close(write)
+        try:
+            done = subprocess.run([BINARY, "show", "--model", self.model, "--ids",
+                                   f"@/dev/fd/{read}", "--head", "L0H0", "--format", "json"],
+                                  pass_fds=[read], capture_output=True, timeout=120, check=False)
+        finally:
+            os.close(read)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([token["id"] for token in json.loads(done.stdout)["tokens"]],
+                         list(self.id_list))
+
+    def test_an_extension_counts_in_capitals_too(self):
+        self.good("show", *self.input(), "-o", self.path("a.PNG"))
+        with open(self.path("a.PNG"), "rb") as file:
+            self.assertEqual(file.read(4), b"\x89PNG")
+
+    def test_what_goes_only_with_a_text_is_refused_with_a_trace(self):
+        trace = self.path("t.safetensors")
+        self.good("record", *self.input(), "-o", trace)
+        for more in (["--model", self.model], ["--pair", "b"], ["--truncate"]):
+            self.bad(2, "show", "--trace", trace, *more, says=["--trace", more[0]])
+        self.bad(2, "show", "--trace", trace, "--words", self.path("w.txt"), says=["--words"])
 
     def test_csv_has_a_header_and_a_line_a_query(self):
         lines = self.good("show", *self.input(), "--head", "L0H0", "--format", "csv").decode()
@@ -414,13 +441,39 @@ class GoldenTest(CliTest):
         self.bad(1, "show", *self.input(), "-o", self.path("folder.json"))
         self.assertTrue(os.path.isdir(self.path("folder.json")))
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_a_read_only_folder_keeps_the_old_file(self):
+        target = self.path("target")
+        os.mkdir(target)
+        with open(os.path.join(target, "a.json"), "w", encoding="utf-8") as file:
+            file.write("old")
+        os.chmod(target, 0o555)
+        self.addCleanup(os.chmod, target, 0o755)
+        os.chmod(self.folder, 0o755)
+        # Root may write anywhere: then as nobody, who must be able to read what is needed.
+        user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        program = shutil.copy(BINARY, self.path("regard")) if user else BINARY
+        try:
+            done = subprocess.run([program, "show", "--model", self.copy_model(), "--ids", "1,2,3",
+                                   "-o", os.path.join(target, "a.json")], capture_output=True,
+                                  timeout=120, check=False, **user)
+        except PermissionError as error:
+            self.skipTest(f"nobody may not run the program: {error}")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"a.json", done.stderr)
+        self.assertEqual(os.listdir(target), ["a.json"])
+        with open(os.path.join(target, "a.json"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "old")
+
+    def test_a_limit_on_the_size_of_files_is_an_error_that_keeps_the_old_file(self):
         with open(self.path("a.json"), "w", encoding="utf-8") as file:
             file.write("old")
-        os.chmod(self.folder, 0o500)
-        self.addCleanup(os.chmod, self.folder, 0o700)
-        self.bad(1, "show", *self.input(), "-o", self.path("a.json"))
+        done = subprocess.run(
+            [BINARY, "show", *self.input(), "--all-heads", "-o", self.path("a.json")],
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+            capture_output=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"a.json", done.stderr)
+        self.assertEqual(os.listdir(self.folder), ["a.json"])
         with open(self.path("a.json"), encoding="utf-8") as file:
             self.assertEqual(file.read(), "old")
 
@@ -472,6 +525,8 @@ class MatricesTest(CliTest):
         self.assertEqual([token["text"] for token in answer["tokens"]], ["it", "animal"])
         self.assertIn(b"animal", self.good("show", *given))
         self.bad(2, "show", "--attention", self.path("a.npy"), says=["--words"])
+        self.bad(2, "show", *given, "--pair", "b", says=["--pair"])
+        self.bad(2, "show", *given, "--level", "sentence", says=["--level"])
         self.bad(2, "show", "text", *given)
         with open(self.path("w.txt"), "a", encoding="utf-8") as file:
             file.write("third\n")
@@ -481,7 +536,25 @@ class MatricesTest(CliTest):
         self.bad(1, "show", *given, says=["a.npy"])
 
 
+    def test_weights_that_no_softmax_gives_are_shown_and_said(self):
+        write_npy(self.path("a.npy"), [2, 2], [1.5, -0.5, 0.25, 0.5])
+        with open(self.path("w.txt"), "wb") as file:
+            file.write("\ufeffit\r\nanimal".encode())
+        answer = json.loads(self.good("show", "--attention", self.path("a.npy"), "--words",
+                                      self.path("w.txt"), "--format", "json"))
+        self.assertEqual(answer["heads"][0]["weights"], [[1.5, -0.5], [0.25, 0.5]])
+        self.assertEqual([token["text"] for token in answer["tokens"]], ["it", "animal"])
+        notes = " ".join(answer["notes"])
+        self.assertIn("1 weights are negative", notes)
+        self.assertIn("1 of 2 rows do not sum to 1", notes)
+
+
 class UseTest(CliTest):
+    def test_the_usage_line_of_help_names_the_verb_once(self):
+        for verb in (["show"], ["tile"], ["models"], ["models", "info"]):
+            self.assertIn("Usage: regard " + " ".join(verb) + " [OPTIONS]",
+                          self.good(*verb, "--help").decode())
+
     def test_help_and_version_are_printed(self):
         text = self.good("--help").decode()
         for verb in ("show", "explain", "record", "tile", "tokenize", "models"):
@@ -503,7 +576,18 @@ class UseTest(CliTest):
                                  (["show", "a", "-o", "x.bmp"], "svg"),
                                  (["show", "a", "--format", "bmp"], "bmp"),
                                  (["record", "a"], "-o"), (["explain", "a"], "--word"),
-                                 (["models"], "models")):
+                                 (["show", "a", "--keep-mass", "0,5"],
+                                  '--keep-mass: expected a number, found "0,5"'),
+                                 (["show", "a", "--links", "-1"], "--links"),
+                                 (["show", "a", "--links", "99999999999999999999"], "--links"),
+                                 (["show", "a", "--format", ""], "--format"),
+                                 (["show", "a", "-o", ""], "--output"),
+                                 (["show", "a", "--model", ""], "--model"),
+                                 (["models", "info", ""], "MODEL"),
+                                 (["record", "a", "-o", "t", "--layers", ""], "--layers"),
+                                 (["record", "a", "-o", "t", "--heads", "L3"], "--heads"),
+                                 (["models"], "list or info"), (["models", "pull"],
+                                                                "unknown verb pull")):
             with self.subTest(arguments=arguments):
                 error = self.bad(2, *arguments, says=[names])
                 self.assertEqual(error.count("\n"), 1, error)
