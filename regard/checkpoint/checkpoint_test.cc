@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 
 namespace regard {
 namespace {
@@ -20,16 +21,6 @@ using ::testing::HasSubstr;
 
 std::string corpus(const std::string& name) {
   return std::string(REGARD_SOURCE_DIR) + "/fuzz/corpus/safetensors/" + name;
-}
-
-template <typename F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 std::string open_error(const std::string& name) {

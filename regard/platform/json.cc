@@ -212,7 +212,7 @@ std::optional<Json> Json::find(std::string_view key) const {
     if (name != key) return true;
     found = *this;
     found->position_ = at;
-    return false;
+    return true;
   });
   return found;
 }

@@ -176,7 +176,7 @@ std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabular
 }  // namespace
 
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file) {
-  const JsonDocument document = JsonDocument::parse(json, file);
+  const JsonDocument document = JsonDocument::parse(json, file, false);
   const Json root = document.root();
   TokenizerParts parts;
   parts.model = read_model(root.at("model"));
