@@ -35,6 +35,7 @@ struct Product {
   std::int64_t out, in;
   float* y;
   std::int64_t y_stride;
+  const std::byte* scales;  // of kMXFP4Split, one a block
 };
 
 }  // namespace
@@ -70,7 +71,10 @@ inline Rows weight_rows(const Product& p, std::int64_t first, std::int64_t rows,
       k / static_cast<std::int64_t>(block.elements) * static_cast<std::int64_t>(block.bytes);
   if (p.type == DType::kF32 && reinterpret_cast<std::uintptr_t>(source) % alignof(float) == 0)
     return {reinterpret_cast<const float*>(source), p.in};
-  expand_rows(p.type, source, p.row_bytes, rows, depth, room, kDepth);
+  const auto elements = static_cast<std::int64_t>(block.elements);
+  const std::byte* const scales =
+      p.scales == nullptr ? nullptr : p.scales + (first * p.in + k) / elements;
+  expand_rows(p.type, source, p.row_bytes, rows, depth, room, kDepth, scales, p.in / elements);
   return {room, kDepth};
 }
 
@@ -214,7 +218,7 @@ void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weig
       row / static_cast<std::int64_t>(block.elements) * static_cast<std::int64_t>(block.bytes);
   HWY_DYNAMIC_DISPATCH(multiply)
   ({x, rows, x_stride, type, weight.data.data, row_bytes, weight.bias, weight.out(), weight.in(), y,
-    y_stride},
+    y_stride, weight.data.scales},
    weight.transposed);
 }
 
