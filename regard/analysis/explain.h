@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One token's attention in one head, worked through with the real numbers.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is shown: labelled maps at token, word or sentence level, chosen from a trace.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>

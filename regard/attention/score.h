@@ -4,6 +4,7 @@
 //   weight(q, k) = exp(logit(q, k) - lse(q))
 // The forward pass, recomputation (AttentionMap), the overview and the double-precision check all
 // instantiate score-inl.h. docs/mathematics.md derives the quantities.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>

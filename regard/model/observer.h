@@ -39,6 +39,7 @@ struct AttentionRecord {
   Tensor overview_sum, overview_max;  // [head, block, block]
 };
 
+// Thread safety: called by the one thread that runs the forward pass; the structs are plain values.
 class Observer {
  public:
   virtual ~Observer() = default;

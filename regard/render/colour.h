@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colours for weights: a perceptual, colour-blind-safe, single-direction map, light to dark, so
 // that darker is stronger on every background.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>

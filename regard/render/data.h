@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views as data: JSON, CSV and NPY. Numbers do not depend on the locale and read back to the same
 // float. NPY: numpy/lib/format.py, version 1.0.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views as PNG, SVG and PDF, by Cairo and Pango.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <optional>

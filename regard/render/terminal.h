@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views as text for a terminal, or plain for a pipe.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <string>

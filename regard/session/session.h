@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one facade: everything that the terminal, the page and Python can ask. Start here.
+// Thread safety: the structs are plain values; of Session see below.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything that is read from the environment, read once.
+// Thread safety: the structs are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>
