@@ -113,7 +113,9 @@ void say(std::string_view line) {
 
 TerminalStyle terminal_style(const Context& context, const std::string& file) {
   TerminalStyle style;
+  style.columns = 0;
   if (!file.empty() || isatty(STDOUT_FILENO) == 0) return style;
+  style.columns = 80;
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.columns = size.ws_col;
   const Settings& settings = context.settings;

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A page to draw on, written by Cairo into a string; text in every script by Pango. Lengths are
-// points of the page; PNG has two pixels a point.
+// A page to draw on, written into a string: PNG and PDF by Cairo, SVG by its own writer; text in
+// every script measured and shaped by Pango. Lengths are points of the page, y downwards.
 #pragma once
-
-#include <cairo.h>
-#include <pango/pangocairo.h>
 
 #include <cstdint>
 #include <memory>
@@ -21,21 +18,29 @@ struct TextSize {
   double width, height;
 };
 
+// How a text looks. Bold is the only second face.
+struct TextStyle {
+  double size;  // points
+  Rgb colour;
+  bool bold = false;
+};
+
 // Thread safety: one thread a canvas.
 class Canvas {
  public:
   // A page of no size, for measuring text before the real one is made.
   Canvas();
-  // Throws Error when a side would pass 32,767 pixels or Cairo fails.
-  Canvas(PictureFormat format, double width, double height,
+  // A PNG has two pixels a point, or one when two would be too many. `title` goes into the metadata
+  // of SVG and PDF. Throws Error when a side would pass 32,767 pixels or points, or Cairo fails.
+  Canvas(PictureFormat format, double width, double height, const std::string& title,
          std::optional<std::int64_t> source_date);
+  ~Canvas();
 
-  TextSize measure(std::string_view text, double size, bool bold = false) const;
+  TextSize measure(std::string_view text, const TextStyle& style) const;
   // Upper left corner at (x, y) before turning by `radians` (clockwise) about (x, y).
-  void text(std::string_view text, double x, double y, double size, Rgb colour, bool bold = false,
-            double radians = 0);
+  void text(std::string_view text, double x, double y, const TextStyle& style, double radians = 0);
   // Wraps at `width`; returns the height. `paint` false: measures only.
-  double paragraph(std::string_view text, double x, double y, double width, double size, Rgb colour,
+  double paragraph(std::string_view text, double x, double y, double width, const TextStyle& style,
                    bool paint);
   void fill(double x, double y, double width, double height, Rgb colour);
   void frame(double x, double y, double width, double height, Rgb colour);
@@ -47,23 +52,8 @@ class Canvas {
   std::string finish();
 
  private:
-  struct FreeSurface {
-    void operator()(cairo_surface_t* p) const { cairo_surface_destroy(p); }
-  };
-  struct FreeContext {
-    void operator()(cairo_t* p) const { cairo_destroy(p); }
-  };
-  struct FreeObject {
-    void operator()(void* p) const { g_object_unref(p); }
-  };
-  void start();
-  void lay(std::string_view text, double size, bool bold) const;
-
-  PictureFormat format_ = PictureFormat::kPng;
-  std::unique_ptr<std::string> bytes_ = std::make_unique<std::string>();
-  std::unique_ptr<cairo_surface_t, FreeSurface> surface_;
-  std::unique_ptr<cairo_t, FreeContext> context_;
-  std::unique_ptr<PangoLayout, FreeObject> layout_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace regard

@@ -101,10 +101,33 @@ void put_heads(Writer& out, const std::vector<HeadMap>& heads) {
   });
 }
 
+void put_notes(Writer& out, const std::vector<std::string>& notes) {
+  out.text(",\n\"notes\":");
+  out.list(notes, [&](const std::string& note) { out.quoted(note); });
+}
+
+// What is the same at the head of every document.
+void put_source(Writer& out, std::string_view model, std::string_view text,
+                const std::optional<std::string>& pair) {
+  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
+  out.quoted(model);
+  out.text(",\n\"text\":");
+  out.quoted(text);
+  if (!pair) return;
+  out.text(",\n\"pair\":");
+  out.quoted(*pair);
+}
+
+// Quoted where RFC 4180 asks for it; an apostrophe before what a spreadsheet would run as a formula
+// (OWASP, "CSV injection"). A lone sign is no formula.
 std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string field(text);
+  if (field.size() > 1 && std::string_view("=+-@\t\r").find(field[0]) != std::string_view::npos) {
+    field.insert(0, 1, '\'');
+  }
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
   std::string out = "\"";
-  for (const char c : text) {
+  for (const char c : field) {
     if (c == '"') out += '"';
     out += c;
   }
@@ -115,14 +138,7 @@ std::string csv_field(std::string_view text) {
 
 void write_json(const View& view, const Sink& sink) {
   Writer out(sink);
-  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
-  out.quoted(view.model);
-  out.text(",\n\"text\":");
-  out.quoted(view.text);
-  if (view.pair) {
-    out.text(",\n\"pair\":");
-    out.quoted(*view.pair);
-  }
+  put_source(out, view.model, view.text, view.pair);
   out.text(",\n\"level\":");
   out.quoted(name_of(view.level));
   out.text(",\n\"tokens\":");
@@ -141,8 +157,7 @@ void write_json(const View& view, const Sink& sink) {
     out.number(link.weight);
     out.text(fmt::format(",\"head\":\"{}\"}}", to_string(link.head)));
   });
-  out.text(",\n\"notes\":");
-  out.list(view.notes, [&](const std::string& note) { out.quoted(note); });
+  put_notes(out, view.notes);
   out.text("}\n");
   out.flush();
 }
@@ -174,14 +189,7 @@ void write_json(const Trace& trace, const Explanation& explanation, const Sink& 
     out.text(key);
     out.numbers(values.data(), values.size());
   };
-  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
-  out.quoted(trace.model);
-  out.text(",\n\"text\":");
-  out.quoted(trace.text);
-  if (trace.pair) {
-    out.text(",\n\"pair\":");
-    out.quoted(*trace.pair);
-  }
+  put_source(out, trace.model, trace.text, trace.pair);
   out.text(",\n\"tokens\":");
   put_tokens(out, trace.tokens, trace.pair.has_value());
   out.text(fmt::format(",\n\"layer\":{},\"head\":{},\"query_index\":{},\"dim\":{}",
@@ -208,6 +216,7 @@ void write_json(const Trace& trace, const Explanation& explanation, const Sink& 
     out.text("}");
   });
   floats(",\n\"output\":", explanation.output);
+  put_notes(out, trace.notes);
   out.text("}\n");
   out.flush();
 }

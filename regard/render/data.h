@@ -22,6 +22,8 @@ inline constexpr int kJsonFormat = 1;
 // {"format", "model", "text", ["pair"], "level", "tokens", "words", "heads", "links", "notes"}.
 void write_json(const View& view, const Sink& sink);
 // First map: a header row "query (attends from) \ key (attended to)" then the keys; a line a query.
+// A label of several characters that begins like a spreadsheet's formula (= + - @) gets an
+// apostrophe before it.
 void write_csv(const View& view, const Sink& sink);
 void write_json(const Trace& trace, const Explanation& explanation, const Sink& sink);
 

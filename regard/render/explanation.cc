@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "regard/platform/error.h"
 #include "regard/platform/utf8.h"
 #include "regard/render/labels.h"
+#include "regard/render/lines.h"
 #include "regard/render/paint.h"
 #include "regard/render/terminal.h"
 
@@ -27,22 +28,31 @@ std::string vector_text(const std::vector<float>& values, std::size_t shown) {
 }
 
 std::string token_label(const Trace& trace, std::int64_t token) {
-  return printable(trace.tokens.at(static_cast<std::size_t>(token)).text);
+  return one_line(trace.tokens.at(static_cast<std::size_t>(token)).text);
 }
 
 }  // namespace
 
 std::string terminal_explanation(const Trace& trace, const Explanation& explanation,
                                  const TerminalStyle& style) {
-  const auto columns = static_cast<std::size_t>(std::max(style.columns, 40));
+  constexpr std::size_t kWithoutLimit = 100;
+  const std::size_t columns = style.columns <= 0 ? kWithoutLimit : columns_of(style);
   const std::size_t shown = std::clamp<std::size_t>((columns - 30) / 8, 2, 8);
   const ScoreSpec& score = explanation.score;
   const auto title = [&](std::string_view text) {
     return emphasised(text, 1, style.colours) + "\n";
   };
-  std::string out = fmt::format(
-      "{}  {}  query (attends from): {}\n", printable(trace.model), to_string(explanation.head),
-      isolated(token_label(trace, explanation.query_index), style.colours));
+  std::string out;
+  add_wrapped(
+      &out,
+      fmt::format("{}, layer {}, head {} ({})", one_line(trace.model), explanation.head.layer,
+                  explanation.head.head, to_string(explanation.head)),
+      columns);
+  for (const std::string& note : trace.notes) {
+    add_wrapped(&out, "note: " + one_line(note), columns);
+  }
+  out += "query (attends from): " +
+         isolated(token_label(trace, explanation.query_index), style.colours) + "\n";
 
   const Explanation::Step* strongest = nullptr;
   for (const Explanation::Step& step : explanation.steps) {
@@ -68,34 +78,52 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
   if (score.window > 0) {
     out += fmt::format("   mask: only keys less than {} tokens away\n", score.window);
   }
-  out += fmt::format("   lse = log of the sum of exp(logit) = {:.6f}\n", explanation.lse);
-  out += "   weight = exp(logit - lse)\n";
+  // Any number may be taken from all logits of a row; with the largest, no exp overflows.
+  double largest = -std::numeric_limits<double>::infinity();
+  for (const Explanation::Step& step : explanation.steps) {
+    if (!step.masked) largest = std::max(largest, step.scaled);
+  }
+  if (std::isfinite(largest)) {
+    out +=
+        fmt::format("   max = the row's largest logit = {:.4f}, taken away before exp\n", largest);
+  }
 
   std::size_t width = display_width("key (attended to)");
   for (const Explanation::Step& step : explanation.steps) {
     width =
         std::max(width, std::min<std::size_t>(display_width(token_label(trace, step.token)), 20));
   }
-  out += title(fmt::format("   {} {:>10} {:>10} {:>11} {:>7}", pad_to("key (attended to)", width),
-                           "q.k", "logit", "exp(logit)", "weight"));
-  const std::size_t used = 3 + width + 43;
+  out += title(fmt::format("   {} {:>10} {:>10} {:>14} {:>7}", pad_to("key (attended to)", width),
+                           "q.k", "logit", "exp(logit-max)", "weight"));
+  const std::size_t used = 3 + width + 46;
   const std::size_t bar_width = columns > used + 4 ? columns - used : 0;
-  double sum = 0;
+  double exps = 0, sum = 0;
   for (const Explanation::Step& step : explanation.steps) {
     const std::string label = cut_to(token_label(trace, step.token), width);
     const std::string blanks(width - display_width(label), ' ');
     out += "   " + isolated(label, style.colours) + blanks;
     if (step.masked) {
-      out += fmt::format(" {:>10.4f} {:>10} {:>11} {:>7.4f}\n", step.dot, "masked", "0", 0.0);
+      out += fmt::format(" {:>10.4f} {:>10} {:>14} {:>7.4f}\n", step.dot, "masked", "0", 0.0);
       continue;
     }
+    exps += std::exp(step.scaled - largest);
     sum += step.weight;
-    out += fmt::format(" {:>10.4f} {:>10.4f} {:>11.4g} {:>7.4f}", step.dot, step.scaled,
-                       std::exp(step.scaled), step.weight);
+    out += fmt::format(" {:>10.4f} {:>10.4f} {:>14.4g} {:>7.4f}", step.dot, step.scaled,
+                       std::exp(step.scaled - largest), step.weight);
     const std::string drawn = bar(step.weight, bar_width, style.colours);
     out += drawn.empty() ? "\n" : " " + drawn + "\n";
   }
-  out += fmt::format("   sum of the weights {:.6f}\n", sum);
+  out += fmt::format("   {} {:>10} {:>10} {:>14.4g} {:>7.4f}\n", pad_to("sum", width), "", "", exps,
+                     sum);
+  if (!std::isfinite(largest)) {
+    out += "   every key is masked: all weights are 0\n";
+  } else {
+    out += fmt::format(
+        "   weight = exp(logit-max) / {:.4g} = exp(logit - lse), lse = log of the sum of "
+        "exp(logit) "
+        "= {:.4f}\n",
+        std::exp(explanation.lse - largest), explanation.lse);
+  }
   if (!explanation.output.empty()) {
     out += title("4. output = sum of weight * value");
     if (strongest != nullptr && !strongest->value.empty()) {

@@ -45,6 +45,12 @@ std::string pad_to(std::string_view text, std::size_t width, bool right_aligned)
   return right_aligned ? blanks + std::string(text) : std::string(text) + blanks;
 }
 
+std::size_t widest(const std::vector<std::string>& labels) {
+  std::size_t width = 1;
+  for (const std::string& label : labels) width = std::max(width, display_width(label));
+  return width;
+}
+
 bool has_right_to_left(std::string_view text) {
   struct Range {
     char32_t first, last;
@@ -61,7 +67,47 @@ bool has_right_to_left(std::string_view text) {
   return false;
 }
 
-std::string label_of(const Unit& unit) { return printable(unit.text); }
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint point = decode_utf8(text, at);
+    const bool turns = (point.value >= 0x202a && point.value <= 0x202e) ||
+                       (point.value >= 0x2066 && point.value <= 0x2069);
+    if (point.value == '\t' || point.value == '\n' || point.value == '\r') {
+      out += ' ';
+    } else if (!turns) {
+      out += text.substr(at, point.size);
+    }
+    at += point.size;
+  }
+  return printable(out);
+}
+
+std::string label_of(const Unit& unit) {
+  std::string label = one_line(unit.text);
+  return label.find_first_not_of(' ') == std::string::npos ? "␣" : label;
+}
+
+std::vector<std::string> labels_of(const View& view) {
+  std::vector<std::string> labels;
+  for (const Unit& unit : view.units) labels.push_back(label_of(unit));
+  return labels;
+}
+
+const HeadMap& first_map(const View& view) {
+  if (view.heads.empty() || view.units.empty()) throw Error("the view has no map to draw");
+  const auto units = static_cast<std::int64_t>(view.units.size());
+  for (const HeadMap& map : view.heads) {
+    if (map.rows != units || map.columns != units ||
+        map.weights.size() != view.units.size() * view.units.size()) {
+      throw Error(
+          fmt::format("the view's map: expected {0} x {0}, a row and column a unit, found "
+                      "{1} x {2}",
+                      units, map.rows, map.columns));
+    }
+  }
+  return view.heads.front();
+}
 
 std::string name_of(const HeadMap& map) {
   if (map.id) return to_string(*map.id);
@@ -76,10 +122,42 @@ std::string name_of(const HeadMap& map) {
   return out;
 }
 
+std::string long_name_of(const HeadMap& map) {
+  if (!map.id) return name_of(map);
+  return fmt::format("layer {}, head {} ({})", map.id->layer, map.id->head, to_string(*map.id));
+}
+
+std::string short_number(float weight) {
+  const std::string number = fmt::format("{:.2f}", weight);
+  return number[0] == '0' ? number.substr(1) : number.substr(0, 3);
+}
+
 float top_of(const HeadMap& map) {
   float top = 0;
   for (const float weight : map.weights) top = std::max(top, weight);
   return top;
+}
+
+std::string scale_sentence(double top, Scale scale, std::string_view of) {
+  if (scale == Scale::kLog) {
+    return fmt::format("Logarithmic scale, three decades up to {:.2g}, the largest weight of {}.",
+                       top, of);
+  }
+  return fmt::format("Linear scale from 0 to {:.2g}, the largest weight of {}.", top, of);
+}
+
+std::string title_of(const View& view, const std::string& what) {
+  return fmt::format("{}, {}, {} level", one_line(view.model), what, name_of(view.level));
+}
+
+std::string caption_of(const View& view, const HeadMap& map, const std::string& scale) {
+  std::string out = title_of(view, long_name_of(map)) + ".";
+  if (!scale.empty()) out += " " + scale;
+  if (!map.why.empty()) {
+    out += " Head: " + one_line(map.why);
+    if (out.back() != '.') out += '.';
+  }
+  return out;
 }
 
 std::string link_line(const View& view, const Link& link) {

@@ -14,31 +14,20 @@
 namespace regard {
 namespace {
 
-// The nearest of xterm's colour cube (16 to 231) and grey ramp (232 to 255).
-int nearest_of_256(Rgb colour) {
-  constexpr int kLevels[] = {0, 95, 135, 175, 215, 255};
-  int best = 16, best_distance = 1 << 30;
-  const auto offer = [&](int index, int r, int g, int b) {
-    const int dr = r - colour.r, dg = g - colour.g, db = b - colour.b;
-    const int distance = 2 * dr * dr + 4 * dg * dg + 3 * db * db;
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = index;
-    }
-  };
-  for (int i = 0; i < 216; ++i) {
-    offer(16 + i, kLevels[i / 36], kLevels[i / 6 % 6], kLevels[i % 6]);
+// Of xterm's 256 colours nine blues and of the 16 colours five whose lightness falls: the nearest
+// colours of a finer map would not fall strictly. Black reads on the first `dark` of them.
+struct Ramp {
+  std::array<int, 9> codes;
+  std::size_t size, dark;
+  std::size_t step(double t) const {
+    if (std::isnan(t)) return size / 2;
+    return static_cast<std::size_t>(
+        std::lround(std::clamp(t, 0.0, 1.0) * static_cast<double>(size - 1)));
   }
-  for (int i = 0; i < 24; ++i) offer(232 + i, 8 + 10 * i, 8 + 10 * i, 8 + 10 * i);
-  return best;
-}
-
-// Of the 16 colours five whose lightness falls: bright white, bright cyan, cyan, blue, black.
-constexpr std::array<int, 5> kSixteen = {97, 96, 36, 34, 30};
-
-std::size_t step_of_sixteen(double t) {
-  return static_cast<std::size_t>(std::lround(std::clamp(t, 0.0, 1.0) * (kSixteen.size() - 1)));
-}
+};
+constexpr Ramp k256Ramp = {{255, 189, 153, 110, 68, 26, 20, 18, 17}, 9, 5};
+// Bright white, bright cyan, cyan, blue, black.
+constexpr Ramp k16Ramp = {{97, 96, 36, 34, 30}, 5, 3};
 
 std::string colour_code(double t, Colours colours, bool background) {
   const Rgb colour = weight_colour(t);
@@ -47,9 +36,9 @@ std::string colour_code(double t, Colours colours, bool background) {
     case Colours::kTrue:
       return fmt::format("{};2;{};{};{}", set, colour.r, colour.g, colour.b);
     case Colours::k256:
-      return fmt::format("{};5;{}", set, nearest_of_256(colour));
+      return fmt::format("{};5;{}", set, k256Ramp.codes[k256Ramp.step(t)]);
     case Colours::k16:
-      return fmt::format("{}", kSixteen[step_of_sixteen(t)] + (background ? 10 : 0));
+      return fmt::format("{}", k16Ramp.codes[k16Ramp.step(t)] + (background ? 10 : 0));
     case Colours::kNone:
       break;
   }
@@ -57,8 +46,9 @@ std::string colour_code(double t, Colours colours, bool background) {
 }
 
 std::string ink_code(double t, Colours colours) {
-  const bool black =
-      colours == Colours::k16 ? step_of_sixteen(t) < 3 : text_on(weight_colour(t)) == Rgb{0, 0, 0};
+  const bool black = colours == Colours::k16    ? k16Ramp.step(t) < k16Ramp.dark
+                     : colours == Colours::k256 ? k256Ramp.step(t) < k256Ramp.dark
+                                                : text_on(weight_colour(t)) == Rgb{0, 0, 0};
   switch (colours) {
     case Colours::kTrue:
       return black ? "38;2;0;0;0" : "38;2;255;255;255";
@@ -85,6 +75,11 @@ std::string two_cells(double upper, double lower, Colours colours) {
   }
   return fmt::format("\x1b[{};{}m▀\x1b[0m", colour_code(upper, colours, false),
                      colour_code(lower, colours, true));
+}
+
+std::string upper_cell(double upper, Colours colours) {
+  if (colours == Colours::kNone) return two_cells(upper, upper, colours);
+  return fmt::format("\x1b[{}m▀\x1b[0m", colour_code(upper, colours, false));
 }
 
 std::string emphasised(std::string_view text, int sgr, Colours colours) {

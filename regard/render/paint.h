@@ -13,6 +13,8 @@ namespace regard {
 std::string on_weight(std::string_view text, double t, Colours colours);
 // One character that shows two cells above each other: a half block, or shades of their mean.
 std::string two_cells(double upper, double lower, Colours colours);
+// The same with nothing under the cell.
+std::string upper_cell(double upper, Colours colours);
 // Bold, faint or plain by the SGR number (1, 2); unchanged without colours.
 std::string emphasised(std::string_view text, int sgr, Colours colours);
 // A label that cannot turn the line around it: right-to-left text is isolated when coloured.

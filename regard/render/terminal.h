@@ -14,7 +14,7 @@ namespace regard {
 enum class Colours { kNone, k16, k256, kTrue };
 
 struct TerminalStyle {
-  int columns = 80;
+  int columns = 80;  // 0: no limit
   Colours colours = Colours::kNone;
   Scale scale = Scale::kLinear;
 };

@@ -16,6 +16,7 @@
 #include "regard/platform/mapped_file.h"
 #include "regard/platform/utf8.h"
 #include "regard/render/data.h"
+#include "regard/session/model_title.h"
 
 namespace regard {
 namespace {
@@ -156,8 +157,7 @@ std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& mode
 Trace Session::encode(const RunRequest& request) {
   Trace trace;
   const std::string folder = resolve(request.model);
-  trace.model = std::filesystem::path(folder).lexically_normal().filename().string();
-  if (trace.model.empty() || trace.model == ".") trace.model = folder;
+  trace.model = model_title(folder);
   const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(request.model);
 
   if (request.use_ids) {

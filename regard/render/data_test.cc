@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of JSON (RFC 8259) and CSV (RFC 4180): what a reader finds in them.
+#include "regard/render/data.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "regard/platform/error.h"
+#include "regard/platform/json.h"
+#include "regard/render/test_views.h"
+
+namespace regard {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string json_of(const View& view) {
+  std::string text;
+  write_json(view, [&](std::string_view bytes) { text += bytes; });
+  return text;
+}
+
+std::string csv_of(const View& view) {
+  std::string text;
+  write_csv(view, [&](std::string_view bytes) { text += bytes; });
+  return text;
+}
+
+TEST(Json, ReadsBackWithItsWeights) {
+  const std::string text = json_of(small_view());
+  const JsonDocument document = JsonDocument::parse(text, "view.json", true);
+  EXPECT_EQ(document.root().at("text").string(), "it, \"ran\"");
+  EXPECT_EQ(document.root().at("heads").size(), 1u);
+  EXPECT_EQ(document.root().at("links").size(), 1u);
+  EXPECT_THAT(text, HasSubstr("\"format\":1"));
+  EXPECT_THAT(text, HasSubstr("\"level\":\"word\""));
+  EXPECT_THAT(text, HasSubstr("[0.25,0.75]"));
+}
+
+TEST(Json, FloatsHaveTheFewestDigitsThatReadBackToThem) {
+  View view = small_view();
+  // 0.1f is 0.100000001490116...; its neighbours are 7e-9 away.
+  view.heads[0].weights = {0.1f, 1e-10f, 16777216.f, std::numeric_limits<float>::quiet_NaN()};
+  EXPECT_THAT(json_of(view), HasSubstr("[0.1,1e-10],\n[16777216,null]"));
+}
+
+TEST(Json, AMeanOfHeadsHasNullForLayerAndHeadAndNamesItsHeads) {
+  View view = small_view();
+  view.heads[0].id.reset();
+  view.heads[0].of = {{0, 1}, {2, 3}};
+  EXPECT_THAT(json_of(view),
+              HasSubstr("{\"layer\":null,\"head\":null,\"of\":[\"L0H1\",\"L2H3\"],\"why\":"));
+}
+
+TEST(Json, APairHasItsSecondTextAndEachTokenItsSequence) {
+  View view = small_view();
+  view.pair = "second";
+  view.tokens[0].sequence = -1;
+  view.tokens[1].sequence = 1;
+  const std::string text = json_of(view);
+  EXPECT_THAT(text, HasSubstr("\"pair\":\"second\""));
+  EXPECT_THAT(text, HasSubstr("\"sequence\":null"));
+  EXPECT_THAT(text, HasSubstr("\"sequence\":1"));
+}
+
+TEST(Json, AnExplanationHasItsStepsItsScoreAndItsNotes) {
+  Trace trace;
+  trace.model = "toy";
+  trace.text = "a\tb";
+  trace.tokens = small_view().tokens;
+  trace.notes = {"L3H1: asked for"};
+  Explanation e;
+  e.head = {3, 1};
+  e.dim = 2;
+  e.query = {1, 2};
+  e.output = {0.5f, 0.25f};
+  Explanation::Step step;
+  step.key = {3, 4};
+  step.product = {3, 8};
+  step.dot = 11;
+  step.scaled = 5.5;
+  step.weight = 1;
+  e.steps.push_back(step);
+  step.token = 1;
+  step.masked = true;
+  e.steps.push_back(step);
+  std::string text;
+  write_json(trace, e, [&](std::string_view bytes) { text += bytes; });
+  const JsonDocument document = JsonDocument::parse(text, "explanation.json", true);
+  EXPECT_EQ(document.root().at("text").string(), "a\tb");
+  EXPECT_EQ(document.root().at("steps").size(), 2u);
+  EXPECT_EQ(document.root().at("notes").size(), 1u);
+  EXPECT_THAT(text, HasSubstr("\"product\":[3,8],\"dot\":11,\"scaled\":5.5,\"masked\":false,"));
+  EXPECT_THAT(text, HasSubstr("\"masked\":true"));
+}
+
+TEST(Csv, QuotesACommaAsRfc4180Says) {
+  EXPECT_EQ(csv_of(small_view()),
+            "query (attends from) \\ key (attended to),\"it,\",ran\r\n"
+            "\"it,\",0.25,0.75\r\nran,1,0\r\n");
+}
+
+TEST(Csv, QuotesInAFieldAreDoubledAndALineBreakIsQuoted) {
+  const std::string text = csv_of(view_of({"\"", "a\nb"}));
+  EXPECT_THAT(text, HasSubstr(",\"\"\"\",\"a\nb\"\r\n"));
+}
+
+TEST(Csv, ALabelLikeAFormulaIsTextForASpreadsheetAndALoneSignIsLeft) {
+  const std::string text = csv_of(view_of({"=HYPERLINK(1,2)", "-"}));
+  EXPECT_THAT(text, HasSubstr("\r\n\"'=HYPERLINK(1,2)\",0.5,0.5\r\n-,0.5,0.5\r\n"));
+}
+
+TEST(Csv, AViewWithoutAMapIsAnError) {
+  View view = small_view();
+  view.heads.clear();
+  EXPECT_THROW(csv_of(view), Error);
+}
+
+}  // namespace
+}  // namespace regard

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Places of heads on a page, and maps shrunk by their maxima.
+#include "regard/render/heads_page.h"
+
+#include <algorithm>
+
+#include "regard/platform/error.h"
+#include "regard/render/labels.h"
+
+namespace regard {
+namespace {
+
+std::vector<int> ascending(std::vector<int> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
+std::size_t place_in(const std::vector<int>& numbers, int number) {
+  return static_cast<std::size_t>(std::lower_bound(numbers.begin(), numbers.end(), number) -
+                                  numbers.begin());
+}
+
+}  // namespace
+
+HeadsPage heads_page(const View& view) {
+  first_map(view);
+  HeadsPage page;
+  for (const HeadMap& map : view.heads) {
+    if (!map.id) throw Error("a page of all heads has no place for a mean of heads");
+    page.layers.push_back(map.id->layer);
+    page.heads.push_back(map.id->head);
+    page.top = std::max(page.top, top_of(map));
+  }
+  page.layers = ascending(std::move(page.layers));
+  page.heads = ascending(std::move(page.heads));
+  page.table.assign(page.layers.size(), std::vector<const HeadMap*>(page.heads.size()));
+  for (const HeadMap& map : view.heads) {
+    page.table[place_in(page.layers, map.id->layer)][place_in(page.heads, map.id->head)] = &map;
+  }
+  page.count = view.heads.size();
+  return page;
+}
+
+std::vector<float> thumbnail(const HeadMap& map, std::size_t edge) {
+  const auto n = static_cast<std::size_t>(map.rows);
+  if (n <= edge) return map.weights;
+  std::vector<float> out(edge * edge, 0.f);
+  for (std::size_t row = 0; row < n; ++row) {
+    float* line = out.data() + row * edge / n * edge;
+    for (std::size_t column = 0; column < n; ++column) {
+      float& most = line[column * edge / n];
+      most = std::max(most, map.weights[row * n + column]);
+    }
+  }
+  return out;
+}
+
+}  // namespace regard

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cells, colour bars and captions of pictures.
+#include "regard/render/page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "regard/platform/error.h"
+#include "regard/render/heads_page.h"
+#include "regard/render/labels.h"
+
+namespace regard {
+namespace {
+
+constexpr std::size_t kMostRectangles = 128;  // rows; more become an image
+constexpr double kSmallestRectangle = 4;
+
+void draw_number(Canvas* canvas, float weight, double x, double y, double cell, Rgb back) {
+  const TextStyle style{std::min(10.0, cell * 0.36), text_on(back)};
+  const std::string number = short_number(weight);
+  const TextSize size = canvas->measure(number, style);
+  canvas->text(number, x + (cell - size.width) / 2, y + (cell - size.height) / 2, style);
+}
+
+std::string tick_text(double value) { return fmt::format("{:.2g}", value); }
+
+}  // namespace
+
+Page page_of(const PictureStyle& style) {
+  if (style.dark) return {{0x16, 0x1a, 0x20}, {0xe8, 0xec, 0xf0}, {0x7a, 0x84, 0x90}};
+  return {{255, 255, 255}, {0x1a, 0x1d, 0x21}, {0x8a, 0x93, 0x9c}};
+}
+
+void draw_cells(Canvas* canvas, const Cells& cells) {
+  const auto n = static_cast<std::size_t>(cells.map->rows);
+  const double cell = cells.edge / static_cast<double>(n);
+  if (n > kMostRectangles || cell < kSmallestRectangle) {
+    const std::size_t most = static_cast<std::size_t>(std::max(1.0, 2 * cells.edge));
+    const std::vector<float> weights = thumbnail(*cells.map, most);
+    std::vector<Rgb> pixels;
+    pixels.reserve(weights.size());
+    for (const float weight : weights) {
+      pixels.push_back(weight_colour(scaled(weight, cells.top, cells.scale)));
+    }
+    const int side = static_cast<int>(std::min(n, most));
+    canvas->image(pixels, side, side, cells.x, cells.y, cells.edge, cells.edge);
+    return;
+  }
+  // Rectangles reach under the next ones: viewers would show hairlines between exact ones.
+  constexpr double kOverlap = 1;
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t column = 0; column < n; ++column) {
+      const float weight = cells.map->weights[row * n + column];
+      const Rgb colour = weight_colour(scaled(weight, cells.top, cells.scale));
+      canvas->fill(cells.x + cell * static_cast<double>(column),
+                   cells.y + cell * static_cast<double>(row),
+                   cell + (column + 1 < n ? kOverlap : 0), cell + (row + 1 < n ? kOverlap : 0),
+                   colour);
+    }
+  }
+  if (!cells.numbers) return;
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t column = 0; column < n; ++column) {
+      const float weight = cells.map->weights[row * n + column];
+      if (!(weight >= 0.005f)) continue;
+      draw_number(canvas, weight, cells.x + cell * static_cast<double>(column),
+                  cells.y + cell * static_cast<double>(row), cell,
+                  weight_colour(scaled(weight, cells.top, cells.scale)));
+    }
+  }
+}
+
+std::vector<double> round_ticks(double top) {
+  constexpr double kMost = 6;
+  const double power = std::pow(10, std::floor(std::log10(top)));
+  double step = power / 5;
+  for (const double wider : {power / 2, power, power * 2}) {
+    if (top / step >= kMost) step = wider;
+  }
+  std::vector<double> ticks;
+  for (int i = 0; i * step <= top * (1 + 1e-9); ++i) ticks.push_back(i * step);
+  return ticks;
+}
+
+void draw_colour_bar(Canvas* canvas, const Page& page, double x, double y, double height,
+                     double top, Scale scale) {
+  constexpr int kSteps = 128;
+  constexpr double kWidth = 12;
+  std::vector<Rgb> colours;
+  for (int i = 0; i < kSteps; ++i) colours.push_back(weight_colour(1 - i / (kSteps - 1.0)));
+  canvas->image(colours, 1, kSteps, x, y, kWidth, height);
+  canvas->frame(x, y, kWidth, height, page.faint);
+  const TextStyle style{kTickSize, page.ink};
+  double widest = 0;
+  const auto tick = [&](double share, const std::string& number) {
+    const double at = y + height * (1 - share);
+    const TextSize size = canvas->measure(number, style);
+    canvas->line(x + kWidth, at, x + kWidth + 3, at, page.faint);
+    canvas->text(number, x + kWidth + 6, at - size.height / 2, style);
+    widest = std::max(widest, size.width);
+  };
+  if (top > 0 && std::isfinite(top)) {
+    tick(1, tick_text(top));
+    // Others that stand clear of the uppermost.
+    const double clear = 1 - 1.4 * kTickSize / height;
+    if (scale == Scale::kLog) {
+      tick(0, "≤ " + tick_text(top / 1000));
+      for (double power = std::pow(10, std::floor(std::log10(top))); power > top / 1000;
+           power /= 10) {
+        const double share = scaled(power, top, scale);
+        if (share < clear && share > 1 - clear) tick(share, tick_text(power));
+      }
+    } else {
+      for (const double value : round_ticks(top)) {
+        if (value / top < clear) tick(value / top, tick_text(value));
+      }
+    }
+  }
+  const TextStyle name{kTickSize, page.ink};
+  const TextSize size = canvas->measure("attention weight", name);
+  if (size.width <= height) {
+    canvas->text("attention weight", x + kWidth + 6 + widest + 4 + size.height,
+                 y + (height - size.width) / 2, name, std::numbers::pi / 2);
+  }
+}
+
+}  // namespace regard

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pictures share: the page's colours, cells, colour bar and caption.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "regard/render/canvas.h"
+
+namespace regard {
+
+inline constexpr double kMargin = 24, kGap = 8;
+inline constexpr double kTitleSize = 12, kCaptionSize = 11, kTickSize = 9;
+inline constexpr double kBarRoom = 72;  // the width of a colour bar with its ticks and title
+inline constexpr double kBarHeight = 320;
+inline constexpr const char* kQueryTitle = "query (attends from)";
+inline constexpr const char* kKeyTitle = "key (attended to)";
+
+struct Page {
+  Rgb paper, ink, faint;
+};
+Page page_of(const PictureStyle& style);
+
+// A square of cells: weights [rows, rows] at (x, y), `edge` wide. As rectangles or, when they are
+// many or tiny, as one image of at most two pixels a point, each the largest weight under it.
+struct Cells {
+  const HeadMap* map = nullptr;
+  double top = 0;  // the weight of the darkest colour
+  Scale scale = Scale::kLinear;
+  double x = 0, y = 0, edge = 0;
+  bool numbers = false;
+};
+void draw_cells(Canvas* canvas, const Cells& cells);
+
+// Upper left corner at (x, y).
+void draw_colour_bar(Canvas* canvas, const Page& page, double x, double y, double height,
+                     double top, Scale scale);
+
+// Ticks of a linear scale from 0: multiples of 1, 2 or 5 times a power of ten up to `top`, at most
+// seven. REQUIRES: top > 0, finite.
+std::vector<double> round_ticks(double top);
+
+}  // namespace regard
