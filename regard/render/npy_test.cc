@@ -45,14 +45,13 @@ class NpyFile : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove(path_); }
 
-  std::string path_ =
-      testing::TempDir() + "regard_npy_" +
-      testing::UnitTest::GetInstance()->current_test_info()->name() + ".npy";
+  std::string path_ = testing::TempDir() + "regard_npy_" +
+                      testing::UnitTest::GetInstance()->current_test_info()->name() + ".npy";
 };
 
 TEST_F(NpyFile, FortranOrderBigEndianIsReadInCOrder) {
-  const NpyArray array = read(npy_file(1, header(">i2", "True", "(2, 3)"),
-                                       std::string("\0\1\0\4\0\2\0\5\0\3\0\6", 12)));
+  const NpyArray array = read(
+      npy_file(1, header(">i2", "True", "(2, 3)"), std::string("\0\1\0\4\0\2\0\5\0\3\0\6", 12)));
   EXPECT_EQ(array.shape, (Shape{2, 3}));
   EXPECT_EQ(array.data, (std::vector<float>{1, 2, 3, 4, 5, 6}));
 }
@@ -67,17 +66,18 @@ TEST_F(NpyFile, VersionsTwoAndThreeHaveALongHeaderLength) {
 
 TEST_F(NpyFile, HalvesAndDoublesBecomeFloats) {
   // IEEE 754: binary16 0x3c00 is 1, 0xc100 is -2.5; binary64 0x3fd0... is 0.25.
-  EXPECT_EQ(read(npy_file(1, header("<f2", "False", "(2,)"), std::string("\x00\x3c\x00\xc1", 4)))
-                .data,
-            (std::vector<float>{1, -2.5f}));
-  EXPECT_EQ(read(npy_file(1, header("<f8", "False", "(1,)"),
-                          std::string("\0\0\0\0\0\0\xd0\x3f", 8)))
-                .data,
-            (std::vector<float>{0.25f}));
+  EXPECT_EQ(
+      read(npy_file(1, header("<f2", "False", "(2,)"), std::string("\x00\x3c\x00\xc1", 4))).data,
+      (std::vector<float>{1, -2.5f}));
+  EXPECT_EQ(
+      read(npy_file(1, header("<f8", "False", "(1,)"), std::string("\0\0\0\0\0\0\xd0\x3f", 8)))
+          .data,
+      (std::vector<float>{0.25f}));
 }
 
 TEST_F(NpyFile, AScalarHasNoAxes) {
-  const NpyArray array = read(npy_file(1, header("<i4", "False", "()"), std::string("\7\0\0\0", 4)));
+  const NpyArray array =
+      read(npy_file(1, header("<i4", "False", "()"), std::string("\7\0\0\0", 4)));
   EXPECT_TRUE(array.shape.empty());
   EXPECT_EQ(array.data, (std::vector<float>{7}));
 }
@@ -135,8 +135,7 @@ TEST(Npy, WritesLayerHeadQueryKeyWhateverTheOrderOfTheHeads) {
   store.reserve(16);
   const Trace trace = given_weights(&store);
   std::string bytes;
-  write_npy(trace, {{4, 2}, {1, 0}, {4, 0}, {1, 2}},
-            [&](std::string_view part) { bytes += part; });
+  write_npy(trace, {{4, 2}, {1, 0}, {4, 0}, {1, 2}}, [&](std::string_view part) { bytes += part; });
   const std::size_t data = 10 + static_cast<unsigned char>(bytes[8]) +
                            256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[9]));
   EXPECT_THAT(bytes.substr(0, data), HasSubstr("'shape': (2, 2, 2, 2)"));

@@ -55,10 +55,9 @@ void draw_cells(Canvas* canvas, const Cells& cells) {
     for (std::size_t column = 0; column < n; ++column) {
       const float weight = cells.map->weights[row * n + column];
       const Rgb colour = weight_colour(scaled(weight, cells.top, cells.scale));
-      canvas->fill(cells.x + cell * static_cast<double>(column),
-                   cells.y + cell * static_cast<double>(row),
-                   cell + (column + 1 < n ? kOverlap : 0), cell + (row + 1 < n ? kOverlap : 0),
-                   colour);
+      canvas->fill(
+          cells.x + cell * static_cast<double>(column), cells.y + cell * static_cast<double>(row),
+          cell + (column + 1 < n ? kOverlap : 0), cell + (row + 1 < n ? kOverlap : 0), colour);
     }
   }
   if (!cells.numbers) return;

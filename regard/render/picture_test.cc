@@ -22,8 +22,7 @@ using ::testing::Not;
 
 constexpr PictureFormat kFormats[] = {PictureFormat::kPng, PictureFormat::kSvg,
                                       PictureFormat::kPdf};
-constexpr PictureKind kKinds[] = {PictureKind::kHeatmap, PictureKind::kRow,
-                                  PictureKind::kAllHeads};
+constexpr PictureKind kKinds[] = {PictureKind::kHeatmap, PictureKind::kRow, PictureKind::kAllHeads};
 
 std::string svg_of(const View& view, PictureStyle style = {}) {
   return draw(view, PictureFormat::kSvg, style);

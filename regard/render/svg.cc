@@ -42,9 +42,8 @@ std::string base64(std::string_view bytes) {
 }
 
 bool in_xml(char32_t value) {
-  return value == '\t' || value == '\n' || value == '\r' ||
-         (value >= 0x20 && value < 0xd800) || (value >= 0xe000 && value < 0xfffe) ||
-         value >= 0x10000;
+  return value == '\t' || value == '\n' || value == '\r' || (value >= 0x20 && value < 0xd800) ||
+         (value >= 0xe000 && value < 0xfffe) || value >= 0x10000;
 }
 
 }  // namespace

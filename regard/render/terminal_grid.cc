@@ -109,8 +109,7 @@ std::string terminal_grid(const View& view, const TerminalStyle& style) {
   const bool plain = style.colours == Colours::kNone;
   const float top = top_of(map);
   std::string out;
-  add_wrapped(&out,
-              caption_of(view, map, plain ? "" : scale_sentence(top, style.scale, "the map")),
+  add_wrapped(&out, caption_of(view, map, plain ? "" : scale_sentence(top, style.scale, "the map")),
               columns);
   add_line(&out, emphasised("query (attends from) ↓   key (attended to) →", 1, style.colours));
   for (std::size_t begin = 0; begin < labels.size();) {

@@ -39,8 +39,7 @@ std::string bare(const std::string& text) {
 
 std::size_t widest_line(const std::string& text) {
   std::size_t width = 0;
-  for (const std::string& line : lines_of(bare(text)))
-    width = std::max(width, display_width(line));
+  for (const std::string& line : lines_of(bare(text))) width = std::max(width, display_width(line));
   return width;
 }
 
@@ -163,8 +162,8 @@ TEST(Terminal, NoCharacterOfTheTextCommandsTheTerminalOrTurnsTheLine) {
   view.notes.push_back(evil);
   for (const Colours colours : {Colours::kNone, Colours::kTrue}) {
     const TerminalStyle style{.colours = colours};
-    for (const std::string& text : {terminal_grid(view, style), terminal_row(view, 0, style),
-                                    terminal_heads(view, style)}) {
+    for (const std::string& text :
+         {terminal_grid(view, style), terminal_row(view, 0, style), terminal_heads(view, style)}) {
       const std::string left = bare(text);
       for (const char c : left) {
         EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n') << static_cast<int>(c);

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 BINARY = os.environ["REGARD_BINARY"]
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "bert")
@@ -228,6 +229,16 @@ class GoldenTest(CliTest):
                               SOURCE_DATE_EPOCH="1700000000")
                     with open(self.path(name), "rb") as file:
                         self.assertEqual(file.read(), first)
+
+    def test_an_svg_is_well_formed_and_its_words_are_text(self):
+        space = "{http://www.w3.org/2000/svg}"
+        for more in ([], ["--word", "@3"], ["--all-heads"]):
+            root = ElementTree.fromstring(
+                self.good("show", *self.input(), *more, "--format", "svg"))
+            self.assertEqual(root.tag, space + "svg")
+            text = " ".join("".join(node.itertext()) for node in root.iter(space + "text"))
+            for words in ("query (attends from)", "key (attended to)"):
+                self.assertIn(words, text, more)
 
     def test_a_pipe_gets_text_without_escapes(self):
         for more in ([], ["--word", "@3"], ["--all-heads"], ["--scale", "log"]):
