@@ -19,6 +19,8 @@ std::string megabytes(std::int64_t bytes) {
 }
 
 std::string list_as_text(const Context& context, const std::vector<ModelEntry>& entries) {
+  if (context.settings.cache_folder.empty())
+    return "no cache folder to look in; set REGARD_CACHE or HOME\n";
   const std::string folder = context.settings.cache_folder + "/models";
   if (entries.empty())
     return fmt::format("no models in {}; ./try fetches all-MiniLM-L6-v2 there\n", folder);
@@ -62,6 +64,11 @@ struct Fact {
   std::string value;  // as JSON
 };
 
+// A string without its quotes, anything else as it stands.
+std::string_view plain(std::string_view json) {
+  return json.starts_with('"') ? json.substr(1, json.size() - 2) : json;
+}
+
 std::vector<Fact> facts_of(Context& context, const std::string& name) {
   const std::string folder = context.session().resolve(name);
   const std::shared_ptr<const Model> model = context.session().open_model(name);
@@ -99,7 +106,7 @@ void info(Context& context, const Options& options) {
     std::string text = format == Format::kJson ? fmt::format("{{\"format\": {}", kJsonFormat) : "";
     for (const Fact& fact : facts)
       text += format == Format::kJson ? fmt::format(", \"{}\": {}", fact.name, fact.value)
-                                      : fmt::format("{:<14} {}\n", fact.name, fact.value);
+                                      : fmt::format("{:<14} {}\n", fact.name, plain(fact.value));
     sink(format == Format::kJson ? text + "}\n" : text);
   });
 }

@@ -84,6 +84,8 @@ std::vector<ModelEntry> Session::list_models() const {
   for (fs::directory_iterator at(settings().cache_folder + "/models", error), end;
        !error && at != end; at.increment(error)) {
     std::error_code ignored;
+    // A hidden folder is a model that is still being fetched.
+    if (at->path().filename().string().starts_with('.')) continue;
     if (at->is_directory(ignored)) entries.push_back(describe(at->path()));
   }
   std::sort(entries.begin(), entries.end(),

@@ -323,9 +323,11 @@ class GoldenTest(CliTest):
     def test_models_list_finds_the_folders_of_the_cache(self):
         shutil.copytree(self.model, self.path("cache/models/tiny"))
         os.makedirs(self.path("cache/models/empty"))
+        os.makedirs(self.path("cache/models/.minilm.fetching"))
         answer = json.loads(self.good("models", "list", "--format", "json",
                                       REGARD_CACHE=self.path("cache")))
         entries = {entry["name"]: entry for entry in answer["models"]}
+        self.assertEqual(set(entries), {"tiny", "empty"})
         self.assertTrue(entries["tiny"]["opens"])
         self.assertEqual(entries["tiny"]["layers"], self.shape[0])
         self.assertFalse(entries["empty"]["opens"])
@@ -618,6 +620,9 @@ class UseTest(CliTest):
         self.bad(2, "models", "list", REGARD_THREADS="many", says=["REGARD_THREADS"])
         self.bad(2, "models", "list", SOURCE_DATE_EPOCH="now", says=["SOURCE_DATE_EPOCH"])
         self.assertIn(self.run_regard("models", "list", REGARD_ISA="abacus").returncode, (1, 2))
+
+    def test_without_a_cache_folder_the_list_says_how_to_name_one(self):
+        self.assertIn(b"REGARD_CACHE", self.good("models", "list", HOME=""))
 
     def test_an_empty_cache_lists_no_model(self):
         self.assertEqual(json.loads(self.good("models", "list", "--format", "json"))["models"], [])
