@@ -82,6 +82,8 @@ HWY_INLINE V apply(D d, V x) {
     return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);  // NaN stays
   if constexpr (kKind == Activation::kSilu) return times_sigmoid(d, x, x);
   if constexpr (kKind == Activation::kTanh) return tanh_of(d, x);
+  if constexpr (kKind == Activation::kQuickGelu)
+    return times_sigmoid(d, x, hn::Mul(x, hn::Set(d, 1.702f)));
 }
 
 template <Activation kKind>
@@ -109,7 +111,18 @@ void activate_range(Activation kind, float* x, std::int64_t count) {
       return activate_all<Activation::kSilu>(x, count);
     case Activation::kTanh:
       return activate_all<Activation::kTanh>(x, count);
+    case Activation::kQuickGelu:
+      return activate_all<Activation::kQuickGelu>(x, count);
   }
+}
+
+void multiply_range(float* x, const float* y, std::int64_t count) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, x + i);
+  for (; i < count; ++i) x[i] *= y[i];
 }
 
 }  // namespace regard::kernels::HWY_NAMESPACE
@@ -119,12 +132,19 @@ HWY_AFTER_NAMESPACE();
 namespace regard::kernels {
 
 HWY_EXPORT(activate_range);
+HWY_EXPORT(multiply_range);
+
+namespace {
+constexpr std::int64_t kBlock = 8192;  // about 10 microseconds of work
+}
 
 std::optional<Activation> activation_named(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, Activation>, 7> kNames{{
+  static constexpr std::array<std::pair<std::string_view, Activation>, 9> kNames{{
       {"gelu", Activation::kGelu},
       {"gelu_new", Activation::kGeluTanh},
       {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_fast", Activation::kGeluTanh},
+      {"quick_gelu", Activation::kQuickGelu},
       {"relu", Activation::kRelu},
       {"silu", Activation::kSilu},
       {"swish", Activation::kSilu},
@@ -136,10 +156,17 @@ std::optional<Activation> activation_named(std::string_view name) {
 }
 
 void activate(Activation kind, float* x, std::int64_t count) {
-  constexpr std::int64_t kBlock = 8192;  // about 10 microseconds of work
   parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
     const std::int64_t first = block * kBlock;
     HWY_DYNAMIC_DISPATCH(activate_range)(kind, x + first, std::min(kBlock, count - first));
+  });
+}
+
+void activate_gated(Activation kind, float* x, const float* up, std::int64_t count) {
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+    const std::int64_t first = block * kBlock, size = std::min(kBlock, count - first);
+    HWY_DYNAMIC_DISPATCH(activate_range)(kind, x + first, size);
+    HWY_DYNAMIC_DISPATCH(multiply_range)(x + first, up + first, size);
   });
 }
 

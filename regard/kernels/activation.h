@@ -14,12 +14,16 @@ enum class Activation {
   kRelu,
   kSilu,  // x / (1 + exp(-x))
   kTanh,
+  kQuickGelu,  // x / (1 + exp(-1.702 x))
 };
 
-// By the name in a config.json ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish",
-// "tanh"); nothing when unknown.
+// By the name in a config.json ("gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu",
+// "silu", "swish", "tanh", "quick_gelu"); nothing when unknown.
 std::optional<Activation> activation_named(std::string_view name);
 
 void activate(Activation kind, float* x, std::int64_t count);
+
+// Gated linear units (Shazeer 2020): x[i] = activation(x[i]) * up[i].
+void activate_gated(Activation kind, float* x, const float* up, std::int64_t count);
 
 }  // namespace regard::kernels

@@ -35,12 +35,14 @@ double formula(Activation kind, double x) {
       return x / (1.0 + std::exp(-x));
     case Activation::kTanh:
       return std::tanh(x);
+    case Activation::kQuickGelu:
+      return x / (1.0 + std::exp(-1.702 * x));
   }
   return 0.0;
 }
 
 constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
-                               Activation::kSilu, Activation::kTanh};
+                               Activation::kSilu, Activation::kTanh, Activation::kQuickGelu};
 
 TEST_P(Elementwise, ActivationsAreWithinTheirBoundsEverywhere) {
   std::vector<float> points;

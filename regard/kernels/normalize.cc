@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layer normalisation in two passes. The mean is corrected by the sum of the deviations from it
+// Normalisations. Layer normalisation takes two passes: the mean is corrected by the sum of the deviations from it
 // (Chan, Golub & LeVeque 1983), which takes out the rounding of the first pass.
 #include "regard/kernels/normalize.h"
 
@@ -82,6 +82,23 @@ void layer_norm_row(const float* x, std::int64_t width, const float* gain, const
   }
 }
 
+void rms_norm_row(const float* x, std::int64_t width, const float* gain, float epsilon, float* y) {
+  double squares = moments_of(x, width, 0.0f).squares;
+  if (!std::isfinite(squares)) {  // beyond the range of float, or NaN
+    squares = 0.0;
+    for (std::int64_t i = 0; i < width; ++i) squares += static_cast<double>(x[i]) * x[i];
+  }
+  const float inverse = static_cast<float>(
+      1.0 / std::sqrt(squares / static_cast<double>(width) + static_cast<double>(epsilon)));
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto factor = hn::Set(d, inverse);
+  std::int64_t i = 0;
+  for (; i + lanes <= width; i += lanes)
+    hn::StoreU(hn::Mul(hn::Mul(hn::LoadU(d, x + i), factor), hn::LoadU(d, gain + i)), d, y + i);
+  for (; i < width; ++i) y[i] = x[i] * inverse * gain[i];
+}
+
 }  // namespace regard::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -89,14 +106,33 @@ HWY_AFTER_NAMESPACE();
 namespace regard::kernels {
 
 HWY_EXPORT(layer_norm_row);
+HWY_EXPORT(rms_norm_row);
+
+namespace {
+
+// Calls body(row) for each row, some 16,384 elements a task.
+template <typename Body>
+void for_each_row(std::int64_t rows, std::int64_t width, const Body& body) {
+  const std::int64_t block = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
+  parallel_for((rows + block - 1) / block, [&](std::int64_t task) {
+    for (std::int64_t r = task * block; r < std::min(rows, (task + 1) * block); ++r) body(r);
+  });
+}
+
+}  // namespace
 
 void layer_norm(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
                 const float* bias, float epsilon, float* y) {
-  const std::int64_t block = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width));
-  parallel_for((rows + block - 1) / block, [&](std::int64_t task) {
-    for (std::int64_t r = task * block; r < std::min(rows, (task + 1) * block); ++r)
-      HWY_DYNAMIC_DISPATCH(layer_norm_row)
+  for_each_row(rows, width, [&](std::int64_t r) {
+    HWY_DYNAMIC_DISPATCH(layer_norm_row)
     (x + r * width, width, gain, bias, epsilon, y + r * width);
+  });
+}
+
+void rms_norm(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
+              float epsilon, float* y) {
+  for_each_row(rows, width, [&](std::int64_t r) {
+    HWY_DYNAMIC_DISPATCH(rms_norm_row)(x + r * width, width, gain, epsilon, y + r * width);
   });
 }
 

@@ -11,4 +11,9 @@ namespace regard::kernels {
 void layer_norm(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
                 const float* bias, float epsilon, float* y);
 
+// Root-mean-square normalisation (Zhang & Sennrich 2019): y = x / sqrt(mean(x^2) + epsilon) * gain.
+// x, y: [rows, width], dense; y may be x.
+void rms_norm(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
+              float epsilon, float* y);
+
 }  // namespace regard::kernels

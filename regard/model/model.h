@@ -16,10 +16,13 @@
 
 namespace regard {
 
+struct KvCache;
+
 struct ModelInput {
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> types;      // token types, same length; empty: all 0
   std::vector<std::uint8_t> key_valid;  // attention mask, same length; empty: all 1
+  KvCache* cache = nullptr;             // decoders: what was seen before, to which this is added
 };
 
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
@@ -33,13 +36,14 @@ class Model {
   const Checkpoint& checkpoint() const { return *checkpoint_; }
   bool has_language_head() const;
 
-  // Runs the whole model and returns the last hidden state [token, width]. Throws Error when the
+  // Runs the whole model and returns the last hidden state [token, width], after the final
+  // normalisation where there is one. Throws Error when the
   // input is empty, longer than max_positions (saying the limit), or an id or type is outside the
   // vocabulary; when a hidden state turns NaN or infinite it says after which layer.
   Tensor forward(const ModelInput& input, Observer* observer = nullptr,
                  const Progress& progress = {}, const CancelToken* cancel = nullptr) const;
 
-  // Masked-LM logits [row, vocabulary] of hidden states [row, width]. REQUIRES:
+  // Logits of the language head [row, vocabulary] of hidden states [row, width]. REQUIRES:
   // has_language_head().
   Tensor language_logits(const float* hidden, std::int64_t rows) const;
 

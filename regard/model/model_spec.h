@@ -1,59 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model as data: everything the forward pass needs to know, filled from a config.json by one
-// table per architecture (architectures.cc), and the names of its tensors.
+// A model as data: everything that the forward pass needs to know. Filled from a config.json or
+// from a GGUF file's metadata by one table per architecture (architecture.h).
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "regard/kernels/activation.h"
+#include "regard/model/tensor_names.h"
 #include "regard/platform/json.h"
 
 namespace regard {
 
-enum class Positions { kNone, kLearned };
-enum class NormPlacement { kPostNorm };
+enum class NormKind { kLayerNorm, kRms };
+enum class Positions { kNone, kLearned, kSinusoidal };
+// Rows of a fused query-key-value weight.
+enum class FusedLayout {
+  kThirds,   // [all queries][all keys][all values]
+  kGrouped,  // for each kv head [its queries][its key][its value]
+};
+// What the gains of the query's and key's normalisation belong to.
+enum class QkNorm { kNone, kSharedHead, kEachHead, kWhole };
+enum class Router { kSoftmaxAll, kSoftmaxChosen };  // softmax before or after the choice of k
 
-// Names of the tensors of a layer and around them, "{}" standing for the layer. An empty name
-// means that the architecture has no such tensor.
-struct TensorNames {
-  std::vector<std::string> prefixes;  // tried in turn before each name: "", "bert."
-  std::string word_embedding, position_embedding, type_embedding, embedding_norm;
-  std::string query, key, value, attention_out, attention_norm;
-  std::string up, down, mlp_norm;
-  // The masked-language-model head: dense, norm, decoder weight (tied to the word embedding when
-  // the checkpoint lacks it) and its bias, under the first name that the checkpoint has.
-  std::string head_dense, head_norm, head_decoder;
-  std::vector<std::string> head_biases;
+// Rotary positions (Su et al. 2021) and what stretches them.
+struct RotarySpec {
+  bool neighbours = false;         // pairs (2i, 2i + 1); else (i, i + pairs)
+  std::vector<float> frequencies;  // [pairs], radians a position
+  float magnitude = 1;             // multiplies cosine and sine
+  // Longrope: texts of more than `original` tokens turn at these instead, at every position.
+  std::vector<float> long_frequencies;
+  std::int64_t original = 0;
+  // Dynamic: for n > original tokens base becomes base * (factor n / original - (factor - 1)) ^
+  // (dims / (dims - 2)).
+  double dynamic_factor = 0, base = 0;
 };
 
-struct ModelSpec {
+// The frequencies for a text of n tokens.
+std::vector<float> frequencies_for(const RotarySpec& spec, std::int64_t tokens);
+
+// What may differ from layer to layer.
+struct LayerSpec {
+  int tensors = 0;          // the layer whose tensors it uses (ALBERT shares them)
+  int rotary = -1;          // of StackSpec::rotaries; -1: none
+  std::int64_t window = 0;  // |query - key| < window only; 0: all
+  float scale = 1;          // multiplies q.k
+  bool attention_norm = true;
+  bool experts = false;
+};
+
+struct ExpertsSpec {
+  std::int64_t count = 0, chosen = 0, width = 0;
+  Router router = Router::kSoftmaxAll;
+  bool renormalise = false;
+  bool interleaved = false;  // gate and up take turns, row by row (gpt-oss)
+  float clamp = 0;           // gate <= clamp, |up| <= clamp, up + 1 (gpt-oss); 0: none of it
+};
+
+// Which products have a bias.
+struct Biases {
+  bool query = true, key = true, value = true, out = true, up = true, down = true;
+};
+
+// A stack of layers: an encoder or a decoder.
+struct StackSpec {
+  std::int64_t layers = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp_width = 0;
+  std::int64_t max_positions = 0;  // longest input in tokens; 0: no limit
+  std::int64_t trained_positions = 0;  // beyond these a model was not trained; 0: not said
+  std::int64_t types = 0;              // token types; 0: none
+  bool causal = false;
+  bool cross = false;  // attends to an encoder's output too
+
+  Positions positions = Positions::kNone;
+  std::int64_t position_offset = 0;  // row of the first token in the table of positions
+  std::int64_t embedding_width = 0;  // of the word embedding; another than width: projected
+  float embedding_scale = 1;
+  bool embedding_scale_rounded = false;  // to the type of the embedding's elements
+  std::vector<RotarySpec> rotaries;
+
+  float cap = 0;  // soft cap of logits
+  bool alibi = false;
+  QkNorm qk_norm = QkNorm::kNone;
+  NormKind qk_norm_kind = NormKind::kRms;
+  FusedLayout fused = FusedLayout::kThirds;
+  bool transposed = false;  // weights are [in, out] (GPT-2's Conv1D)
+  Biases biases;
+
+  NormKind norm = NormKind::kLayerNorm;
+  bool norm_bias = true;
+  float norm_offset = 0;  // added to every gain (Gemma: 1)
+  float norm_epsilon = 0;
+  bool parallel = false;  // attention and MLP both read the layer's input
+  float residual_scale = 1;
+  kernels::Activation activation = kernels::Activation::kGelu;
+  bool gated = false;
+  std::optional<ExpertsSpec> experts;
+
+  std::vector<LayerSpec> layer;  // [layers]
+  TensorNames names;
+};
+
+// What follows the last layer when logits are wanted.
+struct HeadSpec {
+  kernels::Activation activation = kernels::Activation::kGelu;  // of the dense layer, if named
+  bool tied = true;      // the word embedding, when the checkpoint has no decoder of its own
+  bool required = false;  // with neither own nor tied weights the model cannot be opened
+  float scale = 1;       // multiplies the logits
+  float cap = 0;         // soft cap, after the scale
+};
+
+struct ModelSpec : StackSpec {
   std::string architecture;  // config.json's model_type: "bert"
   std::int64_t vocabulary = 0;
   std::int64_t width = 0;  // hidden size
-  std::int64_t layers = 0;
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t mlp_width = 0;
-  std::int64_t max_positions = 0;  // longest input in tokens; 0: no limit
-  std::int64_t types = 0;          // token types; 0: none
-  float norm_epsilon = 0;
-  float scale = 0;  // multiplies q.k
-  bool causal = false;
-  Positions positions = Positions::kLearned;
-  NormPlacement norm_placement = NormPlacement::kPostNorm;
-  kernels::Activation activation = kernels::Activation::kGelu;
-  TensorNames names;
-  std::vector<std::string> notes;  // configuration keys that were not read and may matter little
+  HeadSpec head;
+  std::optional<StackSpec> decoder;  // of an encoder-decoder model, whose encoder is this stack
+  std::int64_t decoder_start = -1;   // first token of a decoder's input
+  std::vector<std::int64_t> ends;    // tokens that end a generated text
+  std::vector<std::string> notes;    // keys that were not read and may matter little
 };
 
 // Reads a config.json's root. Throws Error that names the key: an unknown architecture (listing the
-// known ones), a missing or absurd size, a value that is not supported, or a key that is not in the
-// architecture's table and whose name touches attention, rope, mask, window, scale, cap, bias,
-// position or norm. Other unknown keys become notes.
+// known ones), a missing or absurd size, a value that is not supported, or a key that no table
+// knows and whose name touches attention, rope, mask, window, scale, cap, bias, position or norm.
+// Other unknown keys become notes.
 ModelSpec read_model_spec(const Json& config);
 
 // model_type names that read_model_spec knows, sorted.

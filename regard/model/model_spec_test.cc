@@ -37,7 +37,7 @@ std::string error_of(const std::string& text) {
 TEST(ModelSpec, IsFilledFromABertConfiguration) {
   const ModelSpec spec = read(config());
   EXPECT_EQ(spec.head_dim, 16);
-  EXPECT_EQ(spec.scale, 0.25f);  // 1 / sqrt(16)
+  EXPECT_EQ(spec.layer.at(1).scale, 0.25f);  // 1 / sqrt(16)
   EXPECT_EQ(spec.max_positions, 32);
   EXPECT_FALSE(spec.causal);
   EXPECT_TRUE(spec.notes.empty());
