@@ -172,6 +172,9 @@ def query_views(model, case, kind, layer, heads):
         data = parameter.data
         if layout == "shared":
             return [[data]]
+        if layout == "one each":  # a parameter for each head, in order
+            next(head for head in views if not head).append(data)
+            continue
         if layout == "rows":
             parts = data.view(heads, -1, *data.shape[1:])
         elif layout == "thirds":
@@ -365,9 +368,17 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)  # the sums' order, and so the files, stay the same
+    failures = []
     for seed, name in enumerate(CASES, start=3000):
-        if name.startswith(only) and not (options.new and (FOLDER / name).exists()):
+        if not name.startswith(only) or (options.new and (FOLDER / name).exists()):
+            continue
+        try:
             make(name, CASES[name], seed)
+        except (Exception, SystemExit) as failure:  # the other cases are made first
+            failures.append(f"{name}: {failure}")
+            print(failures[-1], flush=True)
+    if failures:
+        raise SystemExit(f"{len(failures)} cases failed")
 
 
 if __name__ == "__main__":

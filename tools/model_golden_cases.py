@@ -26,7 +26,8 @@ def case(model, config, **more):
 
 LLAMA = dict(vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
              num_attention_heads=4, num_key_value_heads=2, head_dim=16,
-             max_position_embeddings=64, rope_parameters=rope(), tie_word_embeddings=False)
+             max_position_embeddings=64, rope_parameters=rope(), tie_word_embeddings=False,
+             pad_token_id=0, bos_token_id=1, eos_token_id=2)
 Q_NORM = {"attention": (r"layers\.{}\.self_attn\.q_norm\.weight", "shared")}
 
 
@@ -122,14 +123,16 @@ CASES = {
                      logits_scaling=4.0, head_dim=8),
         changes={"attention_multiplier": 0.3, "residual_multiplier": 1.0,
                  "embedding_multiplier": 1.0}, late={"logits_scaling": 1.0}),
-    "olmo2": case("Olmo2ForCausalLM", LLAMA | dict(head_dim=8), changes={"rms_norm_eps": 0.5}),
+    "olmo2": case("Olmo2ForCausalLM", LLAMA | dict(head_dim=8),
+                  queries={"attention": (r"layers\.{}\.self_attn\.q_norm", "rows")},
+                  changes={"rms_norm_eps": 0.5}),
     "phi3": case(
-        "Phi3ForCausalLM", LLAMA | dict(sliding_window=11, head_dim=8, pad_token_id=0),
+        "Phi3ForCausalLM", LLAMA | dict(sliding_window=11, head_dim=8),
         queries={"attention": (r"layers\.{}\.self_attn\.qkv_proj", "first")},
         changes={"sliding_window": 12, "rope_parameters.partial_rotary_factor": 0.5}),
     "phi3_longrope_short": case(
         "Phi3ForCausalLM",
-        LLAMA | dict(head_dim=8, pad_token_id=0, max_position_embeddings=128,
+        LLAMA | dict(head_dim=8, max_position_embeddings=128,
                      original_max_position_embeddings=48, rope_parameters=rope(
                          rope_type="longrope", short_factor=[1.0, 1.3, 1.7, 2.0],
                          long_factor=[2.0, 3.0, 5.0, 9.0])),
@@ -138,7 +141,7 @@ CASES = {
                  "original_max_position_embeddings": 30, "max_position_embeddings": 1024}),
     "phi3_longrope_long": case(
         "Phi3ForCausalLM",
-        LLAMA | dict(head_dim=8, pad_token_id=0, max_position_embeddings=128,
+        LLAMA | dict(head_dim=8, max_position_embeddings=128,
                      original_max_position_embeddings=24, rope_parameters=rope(
                          rope_type="longrope", short_factor=[1.0, 1.3, 1.7, 2.0],
                          long_factor=[2.0, 3.0, 5.0, 9.0])),
@@ -157,16 +160,16 @@ CASES = {
         {k: v for k, v in LLAMA.items() if k != "head_dim"} | dict(
             hidden_size=64, use_parallel_residual=True, qk_layernorm=True,
             rope_parameters=rope(partial_rotary_factor=0.25)),
-        queries={"attention": (r"layers\.{}\.self_attn\.q_layernorm", "shared")}, rounds=6),
+        queries={"attention": (r"layers\.{}\.self_attn\.q_layernorm", "one each")}),
     "cohere": case(
         "CohereForCausalLM",
-        LLAMA | dict(head_dim=8, use_qk_norm=True, logit_scale=0.5, pad_token_id=0,
+        LLAMA | dict(head_dim=8, use_qk_norm=True, logit_scale=0.5,
                      tie_word_embeddings=True),
         queries={"attention": (r"layers\.{}\.self_attn\.q_norm", "rows")},
         changes={"layer_norm_eps": 0.5}, late={"logit_scale": 1.0}),
     "cohere_biased": case(
         "CohereForCausalLM",
-        LLAMA | dict(head_dim=8, attention_bias=True, pad_token_id=0, tie_word_embeddings=True),
+        LLAMA | dict(head_dim=8, attention_bias=True, tie_word_embeddings=True),
         changes={"attention_bias": False}),
     "gemma": case(
         "GemmaForCausalLM", LLAMA | dict(tie_word_embeddings=True, hidden_act="gelu"),

@@ -42,7 +42,7 @@ double formula(Activation kind, double x) {
 }
 
 constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
-                               Activation::kSilu, Activation::kTanh, Activation::kQuickGelu};
+                               Activation::kSilu, Activation::kTanh,     Activation::kQuickGelu};
 
 TEST_P(Elementwise, ActivationsAreWithinTheirBoundsEverywhere) {
   std::vector<float> points;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalisations. Layer normalisation takes two passes: the mean is corrected by the sum of the deviations from it
-// (Chan, Golub & LeVeque 1983), which takes out the rounding of the first pass.
+// Normalisations. Layer normalisation takes two passes: the mean is corrected by the sum of the
+// deviations from it (Chan, Golub & LeVeque 1983), which takes out the rounding of the first pass.
 #include "regard/kernels/normalize.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -63,9 +63,10 @@ void rotary_table(std::span<const float> frequencies, std::int64_t first, std::i
   parallel_for((rows + kBlock - 1) / kBlock, [&](std::int64_t task) {
     for (std::int64_t r = task * kBlock; r < std::min(rows, (task + 1) * kBlock); ++r)
       for (std::int64_t i = 0; i < pairs; ++i) {
-        const float angle = frequencies[static_cast<std::size_t>(i)] *
-                            static_cast<float>(first + r);
-        cosine[r * pairs + i] = static_cast<float>(std::cos(static_cast<double>(angle))) * magnitude;
+        const float angle =
+            frequencies[static_cast<std::size_t>(i)] * static_cast<float>(first + r);
+        cosine[r * pairs + i] =
+            static_cast<float>(std::cos(static_cast<double>(angle))) * magnitude;
         sine[r * pairs + i] = static_cast<float>(std::sin(static_cast<double>(angle))) * magnitude;
       }
   });

@@ -14,9 +14,8 @@ namespace {
 std::vector<Architecture> all_architectures() {
   std::vector<Architecture> all;
   for (const auto& family :
-       {bert_architectures(), encoder_architectures(), llama_architectures(),
-        gemma_architectures(), gpt_architectures(), alibi_architectures(),
-        seq2seq_architectures()})
+       {bert_architectures(), encoder_architectures(), llama_architectures(), gemma_architectures(),
+        gpt_architectures(), alibi_architectures(), seq2seq_architectures()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }
@@ -72,8 +71,8 @@ void fill_sizes(Config* config, ModelSpec* spec) {
     throw config->root()
         .at("num_attention_heads")
         .wrong(fmt::format("a divisor of hidden_size {}", spec->width));
-  spec->head_dim = config->size("head_dim", kMaximalWidth,
-                                std::max<std::int64_t>(1, spec->width / spec->heads));
+  spec->head_dim =
+      config->size("head_dim", kMaximalWidth, std::max<std::int64_t>(1, spec->width / spec->heads));
 }
 
 }  // namespace regard

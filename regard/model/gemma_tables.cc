@@ -63,8 +63,8 @@ void sandwich(TensorNames* names) {
 void fill_layer_types(Config* config, ModelSpec* spec, std::int64_t pattern) {
   const float scalar = config->number("query_pre_attn_scalar", 256);
   if (!(scalar > 0)) throw config->root().at("query_pre_attn_scalar").wrong("more than 0");
-  const auto types = config->per_layer("layer_types", spec->layers,
-                                       {"full_attention", "sliding_attention"});
+  const auto types =
+      config->per_layer("layer_types", spec->layers, {"full_attention", "sliding_attention"});
   const std::int64_t window = config->size("sliding_window", kMaximalWindow, 4096);
   fill_layers(spec);
   for (std::size_t i = 0; i < spec->layer.size(); ++i) {
@@ -81,8 +81,8 @@ void fill_gemma(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, "hidden_act");
   config->harmless({"hidden_activation"});
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 8192);
-  spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
-                                         .max_positions = spec->trained_positions})};
+  spec->rotaries = {
+      read_rotary(config, {.head_dim = spec->head_dim, .max_positions = spec->trained_positions})};
   fill_layers(spec);
 }
 
@@ -90,23 +90,24 @@ void fill_gemma2(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, "hidden_activation");
   config->harmless({"hidden_act", "cache_implementation"});
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 8192);
-  spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
-                                         .max_positions = spec->trained_positions})};
+  spec->rotaries = {
+      read_rotary(config, {.head_dim = spec->head_dim, .max_positions = spec->trained_positions})};
   sandwich(&spec->names);
-  spec->cap = config->root().find("attn_logit_softcapping") && !config->has("attn_logit_softcapping")
-                  ? 0.0f
-                  : config->number("attn_logit_softcapping", 50);
-  spec->head.cap = config->root().find("final_logit_softcapping") &&
-                           !config->has("final_logit_softcapping")
-                       ? 0.0f
-                       : config->number("final_logit_softcapping", 30);
+  spec->cap =
+      config->root().find("attn_logit_softcapping") && !config->has("attn_logit_softcapping")
+          ? 0.0f
+          : config->number("attn_logit_softcapping", 50);
+  spec->head.cap =
+      config->root().find("final_logit_softcapping") && !config->has("final_logit_softcapping")
+          ? 0.0f
+          : config->number("final_logit_softcapping", 30);
   fill_layer_types(config, spec, 2);
 }
 
 void fill_gemma3(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, "hidden_activation");
-  config->harmless({"hidden_act", "cache_implementation", "attn_logit_softcapping",
-                    "_sliding_window_pattern"});
+  config->harmless(
+      {"hidden_act", "cache_implementation", "attn_logit_softcapping", "_sliding_window_pattern"});
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 131072);
   const std::int64_t pattern = config->size("sliding_window_pattern", kMaximalLayers, 6);
   sandwich(&spec->names);
@@ -114,16 +115,15 @@ void fill_gemma3(Config* config, ModelSpec* spec) {
   spec->names.query_norm = "layers.{}.self_attn.q_norm";
   spec->names.key_norm = "layers.{}.self_attn.k_norm";
   spec->head.cap = config->number("final_logit_softcapping", 0);
-  spec->rotaries = {
-      read_rotary(config, {.head_dim = spec->head_dim,
-                           .theta = 1000000,
-                           .max_positions = spec->trained_positions}),
-      read_rotary(config,
-                  {.head_dim = spec->head_dim,
-                   .max_positions = spec->trained_positions,
-                   .theta_key = "rope_local_base_freq",
-                   .scaling = false},
-                  "sliding_attention")};
+  spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
+                                         .theta = 1000000,
+                                         .max_positions = spec->trained_positions}),
+                    read_rotary(config,
+                                {.head_dim = spec->head_dim,
+                                 .max_positions = spec->trained_positions,
+                                 .theta_key = "rope_local_base_freq",
+                                 .scaling = false},
+                                "sliding_attention")};
   fill_layer_types(config, spec, pattern);
 }
 

@@ -4,105 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
-#include <filesystem>
-#include <limits>
-#include <locale>
 #include <set>
-#include <span>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "regard/checkpoint/safetensors.h"
-#include "regard/model/model.h"
-#include "regard/model/observer.h"
-#include "regard/platform/cpu.h"
+#include "regard/model/golden.h"
 #include "regard/tokenizer/tokenizer.h"
-#include "regard/trace/trace.h"
 
 namespace regard {
 namespace {
-
-namespace fs = std::filesystem;
-
-const fs::path kGolden = fs::path(REGARD_SOURCE_DIR) / "tests" / "golden";
-
-double number(const SafetensorsFile& file, const std::string& key) {
-  const auto found = file.metadata().find(key);
-  std::istringstream in(found == file.metadata().end() ? "" : found->second);
-  in.imbue(std::locale::classic());
-  double value = std::numeric_limits<double>::quiet_NaN();
-  in >> value;
-  EXPECT_GT(value, 0) << file.path() << " lacks " << key;
-  return value;
-}
-
-std::vector<std::int64_t> integers(const SafetensorsFile& file, const std::string& name) {
-  const TensorView view = file.at(name, DType::kI64, std::vector<std::int64_t>{-1});
-  std::vector<std::int64_t> out(static_cast<std::size_t>(view.size()));
-  std::copy_n(view.data, out.size() * sizeof(std::int64_t),
-              reinterpret_cast<std::byte*>(out.data()));
-  return out;
-}
-
-std::vector<float> floats(const SafetensorsFile& file, const std::string& name,
-                          const std::vector<std::int64_t>& shape) {
-  const TensorView view = file.at(name, DType::kF32, shape);
-  std::vector<float> out(static_cast<std::size_t>(view.size()));
-  convert_to_f32(view, out);
-  return out;
-}
-
-// Largest distance; infinite when a value is no number or the lengths differ.
-double distance(std::span<const float> a, std::span<const float> b) {
-  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(static_cast<double>(a[i]) - b[i]);
-    if (std::isnan(d)) return std::numeric_limits<double>::infinity();
-    worst = std::max(worst, d);
-  }
-  return worst;
-}
-
-// Records every head, and keeps the embeddings and each layer's output.
-class Watcher : public Recorder {
- public:
-  explicit Watcher(Trace* trace) : Recorder(trace) {}
-  void at(Point point, int, MutableView view) override {
-    if (point != Point::kEmbedding && point != Point::kHidden) return;
-    hidden.insert(hidden.end(), view.data, view.data + element_count(view.shape));
-  }
-  std::vector<float> hidden;  // [layer + 1, token, width]
-};
-
-// All cells of all heads, [layer, head, query, key].
-std::vector<float> cells(const Trace& trace) {
-  std::vector<float> out;
-  for (const HeadId id : trace.heads()) {
-    const AttentionMap map = trace.map(id);
-    for (std::int64_t q = 0; q < map.rows(); ++q) {
-      for (std::int64_t k = 0; k < map.columns(); ++k) out.push_back(map.cell(q, k));
-    }
-  }
-  return out;
-}
-
-struct OnInstructionSet {
-  explicit OnInstructionSet(const std::string& name) { force_instruction_set(name); }
-  ~OnInstructionSet() { force_instruction_set(""); }
-};
-
-std::vector<std::string> case_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(kGolden / "bert")) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 class BertGolden : public testing::TestWithParam<std::string> {};
 
@@ -165,11 +76,11 @@ TEST_P(BertGolden, InputDefaultsToOneTextWithoutPadding) {
             number(expected, "tolerance.hidden"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, BertGolden, testing::ValuesIn(case_names()),
+INSTANTIATE_TEST_SUITE_P(Checkpoints, BertGolden, testing::ValuesIn(cases_of("bert")),
                          [](const auto& golden) { return golden.param; });
 
 TEST(BertGoldenFolder, HoldsEveryKindOfCase) {
-  const std::vector<std::string> names = case_names();
+  const std::vector<std::string> names = cases_of("bert");
   const std::set<std::string> present(names.begin(), names.end());
   for (const char* name : {"one_layer", "four_layers", "head_size_64", "odd_width", "long", "relu",
                            "tanh", "gelu_new", "large_epsilon", "one_type", "three_types", "pair",

@@ -77,11 +77,11 @@ void shared_head_norms(ModelSpec* spec) {
 // Windows where layer_types says so, else where `slides` does.
 template <typename Slides>
 void fill_windows(Config* config, ModelSpec* spec, std::int64_t window, const Slides& slides) {
-  const auto types = config->per_layer("layer_types", spec->layers,
-                                       {"full_attention", "sliding_attention"});
+  const auto types =
+      config->per_layer("layer_types", spec->layers, {"full_attention", "sliding_attention"});
   for (std::size_t i = 0; i < spec->layer.size(); ++i) {
-    const bool slide = types.empty() ? slides(static_cast<std::int64_t>(i))
-                                     : types[i] == "sliding_attention";
+    const bool slide =
+        types.empty() ? slides(static_cast<std::int64_t>(i)) : types[i] == "sliding_attention";
     if (slide && window == 0)
       throw config->root().at("sliding_window").wrong("a window, since some layers slide");
     spec->layer[i].window = slide ? window : 0;
@@ -98,8 +98,7 @@ void fill_qwen_windows(Config* config, ModelSpec* spec) {
   const std::int64_t window = window_of(config, 4096);
   std::int64_t first = 28;
   if (const auto given = config->find("max_window_layers")) first = given->integer();
-  fill_windows(config, spec, used ? window : 0,
-               [&](std::int64_t i) { return used && i >= first; });
+  fill_windows(config, spec, used ? window : 0, [&](std::int64_t i) { return used && i >= first; });
 }
 
 void fill_llama(Config* config, ModelSpec* spec) {
@@ -124,8 +123,7 @@ void fill_qwen2(Config* config, ModelSpec* spec) {
 
 void fill_qwen3(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.positions = 32768});
-  if (!config->has("head_dim"))
-    throw config->root().at("head_dim").wrong("the size of a head");
+  if (!config->has("head_dim")) throw config->root().at("head_dim").wrong("the size of a head");
   attention_bias(config, &spec->biases);
   shared_head_norms(spec);
   fill_qwen_windows(config, spec);
@@ -146,9 +144,8 @@ void fill_smollm3(Config* config, ModelSpec* spec) {
   const bool used = config->flag("use_sliding_window", false);
   const std::int64_t window = used ? window_of(config, 0) : 0;
   config->has("sliding_window");
-  fill_windows(config, spec, window, [&](std::int64_t i) {
-    return window > 0 && !turns[static_cast<std::size_t>(i)];
-  });
+  fill_windows(config, spec, window,
+               [&](std::int64_t i) { return window > 0 && !turns[static_cast<std::size_t>(i)]; });
   for (std::size_t i = 0; i < turns.size(); ++i)
     if (!turns[i]) spec->layer[i].rotary = -1;
 }
@@ -189,12 +186,12 @@ void fill_phi3(Config* config, ModelSpec* spec) {
 }
 
 void fill_stablelm(Config* config, ModelSpec* spec) {
-  fill_shape(config, spec, {.partial = 0.25, .epsilon = 1e-5, .epsilon_key = "layer_norm_eps",
-                            .positions = 4096});
+  fill_shape(
+      config, spec,
+      {.partial = 0.25, .epsilon = 1e-5, .epsilon_key = "layer_norm_eps", .positions = 4096});
   spec->norm = NormKind::kLayerNorm;
   spec->norm_bias = true;
-  spec->biases.query = spec->biases.key = spec->biases.value =
-      config->flag("use_qkv_bias", false);
+  spec->biases.query = spec->biases.key = spec->biases.value = config->flag("use_qkv_bias", false);
   if (config->flag("qk_layernorm", false)) {
     spec->qk_norm = QkNorm::kEachHead;
     spec->qk_norm_kind = NormKind::kLayerNorm;
@@ -208,8 +205,13 @@ void fill_stablelm(Config* config, ModelSpec* spec) {
 }
 
 void fill_cohere(Config* config, ModelSpec* spec) {
-  fill_shape(config, spec, {.theta = 500000, .epsilon = 1e-5, .epsilon_key = "layer_norm_eps",
-                            .positions = 8192, .tied = true, .neighbours = true});
+  fill_shape(config, spec,
+             {.theta = 500000,
+              .epsilon = 1e-5,
+              .epsilon_key = "layer_norm_eps",
+              .positions = 8192,
+              .tied = true,
+              .neighbours = true});
   spec->norm = NormKind::kLayerNorm;
   spec->parallel = true;
   spec->names.mlp_norm = "";

@@ -39,8 +39,7 @@ Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights&
   const auto n = static_cast<std::int64_t>(input.ids.size());
   Tensor hidden({n, model.width}), scratch({model.width});
   float scale = stack.embedding_scale;
-  if (stack.embedding_scale_rounded && w.words.dtype == DType::kBF16)
-    scale = round_to_bf16(scale);
+  if (stack.embedding_scale_rounded && w.words.dtype == DType::kBF16) scale = round_to_bf16(scale);
   for (std::int64_t i = 0; i < n; ++i) {
     const auto at = static_cast<std::size_t>(i);
     const std::int64_t id = input.ids[at], type = input.types.empty() ? 0 : input.types[at];
@@ -77,8 +76,7 @@ void check_input(const ModelSpec& spec, const ModelInput& input, std::int64_t be
         fmt::format("model input: expected at most {} tokens (the model's positions), found {}",
                     spec.max_positions, before + n));
   if ((!input.types.empty() && input.types.size() != input.ids.size()) ||
-      (!input.key_valid.empty() &&
-       static_cast<std::int64_t>(input.key_valid.size()) != before + n))
+      (!input.key_valid.empty() && static_cast<std::int64_t>(input.key_valid.size()) != before + n))
     throw Error("model input: ids, token types and mask must have the same length");
 }
 
@@ -121,16 +119,15 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
 
 Tensor Model::language_logits(const float* hidden, std::int64_t rows) const {
   const HeadWeights& w = weights_->head;
-  if (!w.present)
-    throw Error(checkpoint_->path() + ": this checkpoint has no language-model head");
+  if (!w.present) throw Error(checkpoint_->path() + ": this checkpoint has no language-model head");
   Tensor logits({rows, spec_.vocabulary});
   Tensor x;
   if (w.dense.data.data != nullptr) {
     x = Tensor({rows, w.dense.out()});
     kernels::matmul(hidden, rows, spec_.width, w.dense, x.data(), w.dense.out());
     kernels::activate(spec_.head.activation, x.data(), x.size());
-    kernels::layer_norm(x.data(), rows, w.dense.out(), w.norm.gain, w.norm.bias,
-                        spec_.norm_epsilon, x.data());
+    kernels::layer_norm(x.data(), rows, w.dense.out(), w.norm.gain, w.norm.bias, spec_.norm_epsilon,
+                        x.data());
     hidden = x.data();
   }
   kernels::matmul(hidden, rows, w.decoder.in(), w.decoder, logits.data(), spec_.vocabulary);

@@ -68,7 +68,7 @@ struct Biases {
 // A stack of layers: an encoder or a decoder.
 struct StackSpec {
   std::int64_t layers = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp_width = 0;
-  std::int64_t max_positions = 0;  // longest input in tokens; 0: no limit
+  std::int64_t max_positions = 0;      // longest input in tokens; 0: no limit
   std::int64_t trained_positions = 0;  // beyond these a model was not trained; 0: not said
   std::int64_t types = 0;              // token types; 0: none
   bool causal = false;
@@ -106,10 +106,10 @@ struct StackSpec {
 // What follows the last layer when logits are wanted.
 struct HeadSpec {
   kernels::Activation activation = kernels::Activation::kGelu;  // of the dense layer, if named
-  bool tied = true;      // the word embedding, when the checkpoint has no decoder of its own
+  bool tied = true;       // the word embedding, when the checkpoint has no decoder of its own
   bool required = false;  // with neither own nor tied weights the model cannot be opened
-  float scale = 1;       // multiplies the logits
-  float cap = 0;         // soft cap, after the scale
+  float scale = 1;        // multiplies the logits
+  float cap = 0;          // soft cap, after the scale
 };
 
 struct ModelSpec : StackSpec {

@@ -271,8 +271,8 @@ void apply_norm(const StackSpec& stack, const Norm& norm, std::int64_t width, Te
 void run_layers(const Pass& pass, Tensor* hidden) {
   const StackSpec& stack = pass.stack;
   const std::int64_t n = hidden->shape()[0], width = hidden->shape()[1];
-  Room room{Tensor({n, width}), Tensor({n, stack.heads * stack.head_dim}), Tensor({n, width}), {},
-            {}};
+  Room room{
+      Tensor({n, width}), Tensor({n, stack.heads * stack.head_dim}), Tensor({n, width}), {}, {}};
   if (pass.cache != nullptr && pass.cache->key.empty()) {
     pass.cache->key.resize(static_cast<std::size_t>(stack.layers));
     pass.cache->value.resize(static_cast<std::size_t>(stack.layers));
@@ -311,9 +311,8 @@ void run_layers(const Pass& pass, Tensor* hidden) {
     add(*out, stack.residual_scale, hidden);
     apply_norm(stack, w.mlp_after_norm, width, hidden);
     if (!all_finite(*hidden))
-      throw Error(
-          fmt::format("{}: layer {}: expected finite hidden states, found a NaN or infinity",
-                      pass.file, l));
+      throw Error(fmt::format(
+          "{}: layer {}: expected finite hidden states, found a NaN or infinity", pass.file, l));
     show(Point::kHidden, l, hidden);
     if (pass.progress)
       pass.progress(static_cast<double>(l + 1) / static_cast<double>(stack.layers));

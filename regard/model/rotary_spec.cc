@@ -122,14 +122,14 @@ void stretch_llama3(RopeReader* rope, RotarySpec* spec, std::int64_t max_positio
 void stretch_yarn(RopeReader* rope, RotarySpec* spec, double base, std::int64_t dims,
                   std::int64_t max_positions) {
   const double original = rope->original(max_positions);
-  const double factor =
-      rope->positive("factor", static_cast<double>(max_positions) / original);
+  const double factor = rope->positive("factor", static_cast<double>(max_positions) / original);
   const auto magnitude = [](double scale, double m) {
     return scale <= 1 ? 1.0 : 0.1 * m * std::log(scale) + 1.0;
   };
   const double mscale = rope->number("mscale", 0), all = rope->number("mscale_all_dim", 0);
-  const double fallback = mscale != 0 && all != 0 ? magnitude(factor, mscale) / magnitude(factor, all)
-                                                  : magnitude(factor, 1);
+  const double fallback = mscale != 0 && all != 0
+                              ? magnitude(factor, mscale) / magnitude(factor, all)
+                              : magnitude(factor, 1);
   spec->magnitude = static_cast<float>(rope->positive("attention_factor", fallback));
   double fast = rope->number("beta_fast", 32), slow = rope->number("beta_slow", 1);
   if (fast == 0) fast = 32;
@@ -148,11 +148,11 @@ void stretch_yarn(RopeReader* rope, RotarySpec* spec, double base, std::int64_t 
   high = std::min(high, static_cast<double>(dims - 1));
   if (low == high) high += 0.001;
   for (std::size_t i = 0; i < spec->frequencies.size(); ++i) {
-    const float power = std::pow(static_cast<float>(base), static_cast<float>(2 * i) /
-                                                               static_cast<float>(dims));
-    const float ramp = std::clamp((static_cast<float>(i) - static_cast<float>(low)) /
-                                      static_cast<float>(high - low),
-                                  0.0f, 1.0f);
+    const float power =
+        std::pow(static_cast<float>(base), static_cast<float>(2 * i) / static_cast<float>(dims));
+    const float ramp = std::clamp(
+        (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f,
+        1.0f);
     const float keep = 1 - ramp;
     spec->frequencies[i] =
         1.0f / (static_cast<float>(factor) * power) * (1 - keep) + 1.0f / power * keep;
@@ -163,9 +163,9 @@ void stretch_longrope(RopeReader* rope, RotarySpec* spec, std::int64_t max_posit
   const double original = rope->original(max_positions);
   const double factor = rope->positive("factor", static_cast<double>(max_positions) / original);
   spec->original = static_cast<std::int64_t>(original);
-  spec->magnitude = static_cast<float>(rope->positive(
-      "attention_factor",
-      factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(original))));
+  spec->magnitude = static_cast<float>(
+      rope->positive("attention_factor",
+                     factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(original))));
   const std::size_t pairs = spec->frequencies.size();
   spec->long_frequencies = spec->frequencies;
   const auto divide = [&](std::string_view key, std::vector<float>* frequencies) {
@@ -184,7 +184,8 @@ RotarySpec read_rotary(Config* config, const RotaryDefaults& defaults,
   RotarySpec spec;
   spec.neighbours = defaults.neighbours;
   const double base = rope.positive("rope_theta", defaults.theta, defaults.theta_key);
-  const double partial = rope.positive("partial_rotary_factor", defaults.partial, defaults.partial_key);
+  const double partial =
+      rope.positive("partial_rotary_factor", defaults.partial, defaults.partial_key);
   const auto dims = static_cast<std::int64_t>(static_cast<double>(defaults.head_dim) * partial);
   if (partial > 1 || dims < 2 || dims % 2 != 0)
     throw rope.place().wrong(
@@ -195,6 +196,8 @@ RotarySpec read_rotary(Config* config, const RotaryDefaults& defaults,
   const auto type_json = rope.find("rope_type") ? rope.find("rope_type") : rope.find("type");
   rope.ignore({"type"});
   std::string type(type_json ? type_json->string() : "default");
+  // A trained length that stretches nothing.
+  config->harmless({"original_max_position_embeddings"});
   if (type == "su" || (type == "yarn" && defaults.yarn_is_longrope)) type = "longrope";
   if (type == "default") {
     rope.ignore({"factor", "original_max_position_embeddings", "attention_factor"});
@@ -225,9 +228,9 @@ std::vector<float> frequencies_for(const RotarySpec& spec, std::int64_t tokens) 
   if (!spec.long_frequencies.empty()) return spec.long_frequencies;
   const double dims = 2 * static_cast<double>(spec.frequencies.size());
   if (dims <= 2) return spec.frequencies;
-  const double stretch = spec.dynamic_factor * static_cast<double>(tokens) /
-                             static_cast<double>(spec.original) -
-                         (spec.dynamic_factor - 1);
+  const double stretch =
+      spec.dynamic_factor * static_cast<double>(tokens) / static_cast<double>(spec.original) -
+      (spec.dynamic_factor - 1);
   return plain_frequencies(spec.base * std::pow(stretch, dims / (dims - 2)),
                            static_cast<std::int64_t>(dims));
 }

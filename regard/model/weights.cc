@@ -97,9 +97,9 @@ class Loader {
     if (name.empty()) return {};
     const std::string full = prefix_ + numbered(name, layer, second);
     const bool transposed = stack_.transposed;
-    Weight weight{transposed ? matrix_at(full + ".weight", in, out)
-                             : matrix_at(full + ".weight", out, in),
-                  transposed, nullptr};
+    Weight weight{
+        transposed ? matrix_at(full + ".weight", in, out) : matrix_at(full + ".weight", out, in),
+        transposed, nullptr};
     if (bias) weight.bias = vector(full + ".bias", out);
     return weight;
   }
@@ -144,8 +144,7 @@ class Loader {
     out.query_norm = head_norm(names.query_norm, l, stack_.heads);
     out.key_norm = head_norm(names.key_norm, l, stack_.kv_heads);
     out.out = weight(names.attention_out, l, width_, inner, bias.out);
-    if (!names.sinks.empty())
-      out.sinks = vector(prefix_ + numbered(names.sinks, l), stack_.heads);
+    if (!names.sinks.empty()) out.sinks = vector(prefix_ + numbered(names.sinks, l), stack_.heads);
     return out;
   }
 
@@ -170,8 +169,10 @@ class Loader {
  private:
   void check_type(const std::string& name, const TensorView& view) const {
     if (!kernels::can_expand(view.dtype))
-      throw Error::at(checkpoint_.file_of(name), name, "a type of weights (F32, F16, BF16 or "
-                      "one of GGUF's that is known)", name_of(view.dtype));
+      throw Error::at(checkpoint_.file_of(name), name,
+                      "a type of weights (F32, F16, BF16 or "
+                      "one of GGUF's that is known)",
+                      name_of(view.dtype));
   }
 
   std::int64_t width_;
@@ -243,9 +244,9 @@ HeadWeights load_head(const ModelSpec& model, const StackSpec& stack, const Stac
     out.norm = {load.vector(names.head_norm + ".weight", width),
                 load.vector(names.head_norm + ".bias", width)};
   }
-  out.decoder = {own ? load.matrix_at(names.head_decoder + ".weight", model.vocabulary, width)
-                     : weights.words,
-                 false, nullptr};
+  out.decoder = {
+      own ? load.matrix_at(names.head_decoder + ".weight", model.vocabulary, width) : weights.words,
+      false, nullptr};
   for (const std::string& name : names.head_biases)
     if (checkpoint.find(name)) {
       out.decoder.bias = load.vector(name, model.vocabulary);
