@@ -175,9 +175,6 @@ CASES = {
         "GemmaForCausalLM", LLAMA | dict(tie_word_embeddings=True, hidden_act="gelu"),
         gain_plus_one=True, embedding=0.3,
         changes={"rms_norm_eps": 0.5}),
-    "gemma_half": case(
-        "GemmaForCausalLM", LLAMA | dict(tie_word_embeddings=True), gain_plus_one=True,
-        embedding=0.3, rewrite=old_dialect),
     "gemma2": case(
         "Gemma2ForCausalLM",
         LLAMA | dict(num_hidden_layers=3, sliding_window=8, attn_logit_softcapping=9.0,
