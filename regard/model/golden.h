@@ -45,7 +45,7 @@ inline std::vector<std::int64_t> integers(const SafetensorsFile& file, const std
 }
 
 inline std::vector<float> floats(const SafetensorsFile& file, const std::string& name,
-                          const std::vector<std::int64_t>& shape) {
+                                 const std::vector<std::int64_t>& shape) {
   const TensorView view = file.at(name, DType::kF32, shape);
   std::vector<float> out(static_cast<std::size_t>(view.size()));
   convert_to_f32(view, out);
