@@ -12,6 +12,7 @@ set(REGARD_PUBLIC_HEADERS
     regard/checkpoint/gguf.h
     regard/checkpoint/safetensors.h
     regard/checkpoint/tensor_table.h
+    regard/checkpoint/torch_file.h
     regard/tokenizer/tokenizer.h
     regard/kernels/activation.h
     regard/attention/attention_map.h

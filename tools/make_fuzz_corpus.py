@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes fuzz/corpus/{safetensors,gguf}: good_* must open, bad_* must be refused."""
+"""Writes fuzz/corpus/{safetensors,gguf,pickle}: good_* must open, bad_* must be refused.
+
+fuzz/corpus/pickle holds whole files of torch.save (they begin with "PK") and bare pickles."""
+import io
 import json
 import pathlib
 import struct
+import zipfile
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
 
@@ -176,8 +180,136 @@ GGUF = {
     "bad_data_cut": gguf(infos=ONE, data=b"\0" * 3),
 }
 
+# Pickles, opcode by opcode (pickletools.py).
+def unicode(value):
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def imported(module, name):
+    return f"c{module}\n{name}\n".encode()
+
+
+def storage(kind="FloatStorage", key="0", count=2, word="storage"):
+    return (b"(" + unicode(word) + imported("torch", kind) + unicode(key) + unicode("cpu") +
+            b"K" + bytes([count]) + b"tQ")
+
+
+def rebuilt(place=None, offset=b"K\0", shape=b"K\2\x85", strides=b"K\1\x85", grad=b"\x89",
+            hooks=b"ccollections\nOrderedDict\n)R", more=b""):
+    return (imported("torch._utils", "_rebuild_tensor_v2") + b"(" +
+            (storage() if place is None else place) + offset + shape + strides + grad + hooks +
+            more + b"tR")
+
+
+def state(*items):
+    return b"\x80\2}(" + b"".join(unicode(name) + made for name, made in items) + b"u."
+
+
+def archive(pickle, data=b"\0" * 8, method=zipfile.ZIP_STORED, more=(), name="m/data.pkl"):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as file:
+        for entry, content in ((name, pickle), ("m/data/0", data), *more):
+            file.writestr(zipfile.ZipInfo(entry, (2026, 1, 1, 0, 0, 0)), content, method)
+    return out.getvalue()
+
+
+def patched(content, find, offset, code, value):
+    """The bytes with a number written `offset` behind the last `find`."""
+    at = content.rindex(find) + offset
+    number = struct.pack("<" + code, value)
+    return content[:at] + number + content[at + len(number):]
+
+
+CENTRAL, END = b"PK\1\2", b"PK\5\6"
+A = state(("a", rebuilt()))
+ARCHIVE = archive(A)
+PICKLE = {
+    "good_archive": ARCHIVE,
+    "good_archive_empty": archive(b"\x80\2}.", b""),
+    "good_archive_byteorder": archive(A, more=[("m/byteorder", b"little")]),
+    "good_archive_transposed": archive(state(("a", rebuilt(
+        storage(count=6), shape=b"K\2K\3\x86", strides=b"K\1K\2\x86"))), b"\0" * 24),
+    "good_pickle": A,
+    "good_pickle_parameter": state(("a", imported("torch._utils", "_rebuild_parameter") + b"(" +
+                                    rebuilt() + b"\x88ccollections\nOrderedDict\n)RtR")),
+    "good_pickle_attributes": b"\x80\2ccollections\nOrderedDict\n)R}X\1\0\0\0xNsb.",
+    "good_pickle_memo": b"\x80\2}q\0(X\1\0\0\0aq\1" + rebuilt() + b"q\2X\1\0\0\0bh\2u.",
+    "bad_nothing": b"",
+    "bad_archive_old_format": b"\x80\2\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.",
+    "bad_archive_compressed": archive(A, method=zipfile.ZIP_DEFLATED),
+    "bad_archive_without_pickle": archive(A, name="m/other.pkl"),
+    "bad_archive_two_pickles": archive(A, more=[("n/data.pkl", A)]),
+    "bad_archive_script": archive(A, more=[("m/constants.pkl", b"")]),
+    "bad_archive_big_endian": archive(A, more=[("m/byteorder", b"big")]),
+    "bad_archive_storage_missing": archive(state(("a", rebuilt(storage(key="1"))))),
+    "bad_archive_storage_outside": archive(state(("a", rebuilt(storage(key="../../x"))))),
+    "bad_archive_storage_short": archive(A, b"\0" * 7),
+    "bad_archive_storage_long": archive(A, b"\0" * 12),
+    "bad_archive_negative_offset": archive(state(("a", rebuilt(offset=b"J\xff\xff\xff\xff")))),
+    "bad_archive_offset_beyond": archive(state(("a", rebuilt(offset=b"K\1")))),
+    "bad_archive_negative_axis": archive(state(("a", rebuilt(shape=b"J\xff\xff\xff\xff\x85")))),
+    "bad_archive_axis_overflow": archive(state(("a", rebuilt(
+        shape=b"\x8a\x08" + b"\xff" * 7 + b"\x7f\x85")))),
+    "bad_archive_stride_overflow": archive(state(("a", rebuilt(
+        strides=b"\x8a\x08" + b"\xff" * 7 + b"\x7f\x85")))),
+    "bad_archive_negative_stride": archive(state(("a", rebuilt(strides=b"J\xff\xff\xff\xff\x85")))),
+    "bad_archive_expanded": archive(state(("a", rebuilt(
+        shape=b"\x8a\x05\0\0\0\0\x7f\x85", strides=b"K\0\x85")))),
+    "bad_archive_strides_missing": archive(state(("a", rebuilt(strides=b")")))),
+    "bad_archive_no_end": ARCHIVE[:-1],
+    "bad_archive_cut": ARCHIVE[:60],
+    "bad_archive_directory_offset": patched(ARCHIVE, END, 16, "I", 0xFFFFFFF0),
+    "bad_archive_directory_size": patched(ARCHIVE, END, 12, "I", 0xFFFFFFF0),
+    "bad_archive_zip64_missing": patched(ARCHIVE, END, 16, "I", 0xFFFFFFFF),
+    "bad_archive_entries": patched(patched(ARCHIVE, END, 10, "H", 999), END, 8, "H", 999),
+    "bad_archive_entry_size": patched(patched(ARCHIVE, CENTRAL, 20, "I", 1 << 30), CENTRAL, 24, "I", 1 << 30),
+    "bad_archive_entry_sizes_differ": patched(ARCHIVE, CENTRAL, 20, "I", 7),
+    "bad_archive_entry_offset": patched(ARCHIVE, CENTRAL, 42, "I", 0x7FFFFFFF),
+    "bad_archive_entry_of_another_name": patched(ARCHIVE, CENTRAL, 42, "I", 0),
+    "bad_archive_entry_encrypted": patched(ARCHIVE, CENTRAL, 8, "H", 1),
+    "bad_archive_same_name_twice": archive(A, more=[("m/data/0", b"\0" * 8)]),
+    "bad_pickle_imports_system": b"\x80\2cos\nsystem\nX\2\0\0\0id\x85R.",
+    "bad_pickle_imports_eval": b"\x80\2cbuiltins\neval\nX\1\0\0\x001\x85R.",
+    "bad_pickle_imports_by_stack": b"\x80\4\x8c\2os\x8c\6system\x93.",
+    "bad_pickle_imports_unused": state(("a", rebuilt()), ("b", imported("posix", "system"))),
+    "bad_pickle_imports_torch_load": b"\x80\2ctorch\nload\n.",
+    "bad_pickle_nested_name": b"\x80\4\x8c\5torch\x8c\x0bload.system\x93.",
+    "bad_pickle_inst": b"\x80\2(X\2\0\0\0idios\nsystem\n.",
+    "bad_pickle_obj": b"\x80\2(ccollections\nOrderedDict\no.",
+    "bad_pickle_newobj": b"\x80\2ccollections\nOrderedDict\n)\x81.",
+    "bad_pickle_extension": b"\x80\2\x82\1.",
+    "bad_pickle_opcode": b"\x80\2\xff.",
+    "bad_pickle_protocol_0": b"(dp0\n.",
+    "bad_pickle_protocol_99": b"\x80\x63}.",
+    "bad_pickle_build_on_a_tensor": state(("a", rebuilt() + b"}b")),
+    "bad_pickle_call_of_a_tensor": state(("a", rebuilt() + b")R")),
+    "bad_pickle_storage_of_quantised": state(("a", rebuilt(storage("QInt8Storage")))),
+    "bad_pickle_storage_word": state(("a", rebuilt(storage(word="module")))),
+    "bad_pickle_hooks": state(("a", rebuilt(hooks=b"}K\1K\2s"))),
+    "bad_pickle_metadata": state(("a", rebuilt(more=b"}"))),
+    "bad_pickle_not_a_tensor": state(("a", b"K\1")),
+    "bad_pickle_nested_dictionary": state(("state_dict", b"}")),
+    "bad_pickle_name_not_a_text": b"\x80\2}(K\1" + rebuilt() + b"u.",
+    "bad_pickle_name_twice": state(("a", rebuilt()), ("a", rebuilt())),
+    "bad_pickle_list": b"\x80\2].",
+    "bad_pickle_odd_items": b"\x80\2}(X\1\0\0\0au.",
+    "bad_pickle_empty_stack": b"\x80\2.",
+    "bad_pickle_reduce_on_nothing": b"\x80\2R.",
+    "bad_pickle_pops_below_a_mark": b"\x80\2K\1(\x85.",
+    "bad_pickle_no_mark": b"\x80\2}u.",
+    "bad_pickle_memo_missing": b"\x80\2h\7.",
+    "bad_pickle_memo_of_nothing": b"\x80\2q\0.",
+    "bad_pickle_cut": A[:40],
+    "bad_pickle_without_stop": A[:-1],
+    "bad_pickle_text_beyond": b"\x80\2X\xff\xff\xff\xffab.",
+    "bad_pickle_long_of_255_bytes": b"\x80\2\x8a\xff" + b"\0" * 255 + b".",
+    "bad_pickle_line_without_end": b"\x80\2c" + b"a" * 100,
+    "bad_pickle_self_reference": b"\x80\2}q\0X\1\0\0\0ah\0s.",
+    "bad_pickle_deep": b"\x80\2" + b"]" * 3000 + b"a" * 2999 + b".",
+}
+
 if __name__ == "__main__":
-    for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF)):
+    for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF), ("pickle", PICKLE)):
         (FOLDER / corpus).mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (FOLDER / corpus / name).write_bytes(content)

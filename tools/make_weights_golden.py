@@ -7,16 +7,25 @@ types.gguf           a tensor of each type, written by the gguf package: random 
 types.safetensors    the gguf package's dequantisation of each, and transformers' of MXFP4 as
                      Hugging Face stores it (mxfp4_blocks, mxfp4_scales, mxfp4)
 
+torch.bin            a state dictionary as torch.save writes it: every plain type, a parameter,
+                     transposed and sliced views, two tensors of one storage
+torch.safetensors    the same tensors, dense
+torch_protocol_4.bin pickled with a newer protocol, one tensor "a" of 1 and 2
+torch_old.bin        as before PyTorch 1.6
+torch_script.bin     a TorchScript archive
+
   python tools/make_weights_golden.py
 
 The files in git were made with gguf 0.19, torch 2.13 and transformers 5.23.
 """
 
+import collections
 import pathlib
 
 import gguf
 import numpy
 import safetensors.numpy
+import safetensors.torch
 import torch
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from transformers.integrations.mxfp4 import convert_moe_packed_tensors
@@ -92,6 +101,28 @@ def write_types():
     safetensors.numpy.save_file(expected, FOLDER / "types.safetensors")
 
 
+def write_torch():
+    torch.manual_seed(20260107)
+    base = torch.randn(4, 6)
+    state = collections.OrderedDict(
+        f32=base, f64=torch.randn(3, dtype=torch.float64), f16=torch.randn(2, 3).half(),
+        bf16=torch.randn(5).bfloat16(), i64=torch.arange(-2, 3), i32=torch.arange(3).int(),
+        i16=torch.arange(3).short(), i8=torch.arange(-1, 2).to(torch.int8),
+        u8=torch.arange(3).to(torch.uint8), bool=torch.tensor([True, False, True]),
+        scalar=torch.tensor(2.5), none=torch.zeros(0, 3), parameter=torch.nn.Parameter(base[1:3]),
+        transposed=base.t(), columns=base[:, 1:4], permuted=torch.randn(2, 3, 4).permute(2, 0, 1),
+        one_row=base[2:3].t())
+    state._metadata = collections.OrderedDict({"": {"version": 1}})
+    torch.save(state, FOLDER / "torch.bin")
+    safetensors.torch.save_file({name: tensor.detach().clone().contiguous()
+                                 for name, tensor in state.items()}, FOLDER / "torch.safetensors")
+    small = {"a": torch.tensor([1.0, 2.0])}
+    torch.save(small, FOLDER / "torch_protocol_4.bin", pickle_protocol=4)
+    torch.save(small, FOLDER / "torch_old.bin", _use_new_zipfile_serialization=False)
+    torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), FOLDER / "torch_script.bin")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_types()
+    write_torch()

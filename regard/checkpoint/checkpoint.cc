@@ -18,8 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSingle = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
+// In the order of preference: one file, or an index of several.
+constexpr struct {
+  const char *single, *index;
+} kNames[] = {{"model.safetensors", "model.safetensors.index.json"},
+              {"pytorch_model.bin", "pytorch_model.bin.index.json"}};
 constexpr std::size_t kLargestIndex = 100'000'000;
 constexpr std::string_view kGguf = ".gguf";
 
@@ -87,10 +90,9 @@ std::optional<std::string> find_gguf(const fs::path& folder) {
 }
 
 std::string no_weights(const fs::path& folder) {
-  for (const char* name :
-       {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"})
+  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx"})
     if (has(folder, name)) return fmt::format("{}, a format that is not read", name);
-  return "neither";
+  return "none of them";
 }
 
 bool fits(std::span<const std::int64_t> pattern, const Shape& shape) {
@@ -105,43 +107,68 @@ Checkpoint Checkpoint::open(const std::string& path) {
   Checkpoint result;
   result.path_ = path;
   std::error_code code;
-  const fs::path folder(path);
-  std::map<std::string, std::string> shard_of;
-  if (!fs::is_directory(folder, code)) {
+  if (!fs::is_directory(path, code)) {
     result.add_file(path);
-  } else if (has(folder, kSingle)) {
-    result.add_file((folder / kSingle).string());
-  } else if (has(folder, kIndex)) {
-    shard_of = read_weight_map((folder / kIndex).string());
-    std::set<std::string> shards;
-    for (const auto& [name, shard] : shard_of) shards.insert(shard);
-    for (const std::string& shard : shards) result.add_file((folder / shard).string());
-  } else if (const std::optional<std::string> gguf = find_gguf(folder)) {
-    result.add_file(*gguf);
+    result.add_entries();
   } else {
-    throw Error::at(path, "", fmt::format("{}, {} or a .gguf file", kSingle, kIndex),
-                    no_weights(folder));
-  }
-  result.add_entries();
-  for (const auto& [name, shard] : shard_of) {
-    const Entry* entry = result.find_entry(name);
-    const std::string file = (folder / shard).string();
-    if (entry == nullptr || result.paths_[entry->file] != file)
-      throw Error::at(file, name, fmt::format("the tensor that {} promises", kIndex),
-                      "no such tensor");
+    result.add_folder(path);
   }
   result.join_mxfp4();
   return result;
 }
 
+void Checkpoint::add_folder(const std::string& path) {
+  const fs::path folder(path);
+  for (const auto& names : kNames) {
+    if (has(folder, names.single)) {
+      add_file((folder / names.single).string());
+      return add_entries();
+    }
+    if (has(folder, names.index)) return add_shards(path, names.index);
+  }
+  const std::optional<std::string> gguf = find_gguf(folder);
+  if (!gguf)
+    throw Error::at(path, "",
+                    "model.safetensors, pytorch_model.bin, an index of one of them, or a .gguf "
+                    "file",
+                    no_weights(folder));
+  add_file(*gguf);
+  add_entries();
+}
+
+void Checkpoint::add_shards(const std::string& path, const char* index) {
+  const fs::path folder(path);
+  const std::map<std::string, std::string> shard_of = read_weight_map((folder / index).string());
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : shard_of) shards.insert(shard);
+  for (const std::string& shard : shards) add_file((folder / shard).string());
+  add_entries();
+  for (const auto& [name, shard] : shard_of) {
+    const Entry* entry = find_entry(name);
+    const std::string file = (folder / shard).string();
+    if (entry == nullptr || paths_[entry->file] != file)
+      throw Error::at(file, name, fmt::format("the tensor that {} promises", index),
+                      "no such tensor");
+  }
+}
+
 void Checkpoint::add_file(const std::string& path) {
-  const MappedFile file = MappedFile::open(path);
-  const std::string_view start(reinterpret_cast<const char*>(file.bytes().data()),
-                               std::min<std::size_t>(file.bytes().size(), 4));
-  if (start == "GGUF") return add_gguf_series(path);
-  safetensors_.push_back(SafetensorsFile::open(path));
+  std::vector<std::byte> start(16);
+  {
+    const MappedFile file = MappedFile::open(path);
+    start.resize(std::min(start.size(), file.bytes().size()));
+    std::copy_n(file.bytes().begin(), start.size(), start.begin());
+  }
+  const std::string_view text(reinterpret_cast<const char*>(start.data()), start.size());
+  if (text.starts_with("GGUF")) return add_gguf_series(path);
+  if (TorchFile::begins(start)) {
+    torches_.push_back(TorchFile::open(path));
+    bytes_ += torches_.back().bytes();
+  } else {
+    safetensors_.push_back(SafetensorsFile::open(path));
+    bytes_ += safetensors_.back().bytes();
+  }
   paths_.push_back(path);
-  bytes_ += safetensors_.back().bytes();
 }
 
 // The file, or all files of the series that its metadata say it belongs to.
@@ -178,18 +205,19 @@ void Checkpoint::add_gguf_series(const std::string& path) {
 }
 
 void Checkpoint::add_entries() {
-  std::size_t file = 0;
-  for (const SafetensorsFile& one : safetensors_) {
-    for (const auto& [name, view] : one.tensors()) entries_.push_back({name, &view, file});
-    ++file;
-  }
-  for (const GgufFile& one : ggufs_) {
-    for (const NamedTensor& tensor : one.tensors())
-      entries_.push_back({tensor.name, &tensor.view, file});
-    ++file;
-  }
+  std::map<std::string_view, std::size_t> index_of;
+  for (std::size_t i = 0; i < paths_.size(); ++i) index_of.emplace(paths_[i], i);
+  const auto add = [&](const std::string& path, std::span<const NamedTensor> tensors) {
+    for (const NamedTensor& tensor : tensors)
+      entries_.push_back({tensor.name, &tensor.view, index_of.at(path)});
+  };
+  for (const SafetensorsFile& file : safetensors_)
+    for (const auto& [name, view] : file.tensors())
+      entries_.push_back({name, &view, index_of.at(file.path())});
+  for (const TorchFile& file : torches_) add(file.path(), file.tensors());
+  for (const GgufFile& file : ggufs_) add(file.path(), file.tensors());
   // Each file's are sorted already.
-  if (file > 1)
+  if (paths_.size() > 1)
     std::stable_sort(entries_.begin(), entries_.end(),
                      [](const Entry& a, const Entry& b) { return a.name < b.name; });
   for (std::size_t i = 1; i < entries_.size(); ++i)

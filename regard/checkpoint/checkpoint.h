@@ -14,6 +14,7 @@
 
 #include "regard/checkpoint/gguf.h"
 #include "regard/checkpoint/safetensors.h"
+#include "regard/checkpoint/torch_file.h"
 #include "regard/tensor/tensor.h"
 
 namespace regard {
@@ -48,6 +49,8 @@ class Checkpoint {
     const TensorView* view;
     std::size_t file;  // in paths_
   };
+  void add_folder(const std::string& path);
+  void add_shards(const std::string& path, const char* index);
   void add_file(const std::string& path);
   void add_gguf_series(const std::string& path);
   void add_entries();
@@ -57,6 +60,7 @@ class Checkpoint {
   std::string path_;
   std::vector<std::string> paths_;
   std::vector<SafetensorsFile> safetensors_;
+  std::vector<TorchFile> torches_;
   std::vector<GgufFile> ggufs_;
   std::map<std::string, TensorView> joined_;
   std::vector<Entry> entries_;  // sorted by name

@@ -161,11 +161,10 @@ TEST_F(CheckpointFolder, ShowsBlocksAndScalesOfMxfp4AsOneTensorToo) {
   EXPECT_FALSE(checkpoint.find("u"));
 }
 
-TEST_F(CheckpointFolder, WithoutSafetensorsSaysWhatIsExpected) {
-  EXPECT_THAT(error(), HasSubstr("expected model.safetensors"));
-  std::ofstream(in("pytorch_model.bin")) << "x";
-  EXPECT_THAT(error(),
-              AllOf(HasSubstr("expected model.safetensors"), HasSubstr("pytorch_model.bin")));
+TEST_F(CheckpointFolder, WithoutWeightsSaysWhatIsExpected) {
+  EXPECT_THAT(error(), HasSubstr("expected model.safetensors, pytorch_model.bin"));
+  std::ofstream(in("tf_model.h5")) << "x";
+  EXPECT_THAT(error(), AllOf(HasSubstr("expected model.safetensors"), HasSubstr("tf_model.h5")));
   EXPECT_THROW(Checkpoint::open(in("missing")), Error);
 }
 
