@@ -9,10 +9,9 @@
 //   attention 3 1         one head's map, flat                   {"weights": [..]}
 //   peak                  FMA peak of all threads                {"gflops": 250.1}
 //   info                                                         {"instruction_set": ..}
-// Thread count: OMP_NUM_THREADS or --threads N; one per core otherwise.
-#include <omp.h>
-
+// Threads: --threads N; otherwise one per core.
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -80,14 +79,13 @@ double seconds_since(Clock::time_point start) {
 double peak_gflops() {
   double best = 0;
   for (int attempt = 0; attempt < 5; ++attempt) {
-    double operations = 0;
+    std::atomic<double> operations = 0;
     const auto start = Clock::now();
-#pragma omp parallel num_threads(thread_count()) reduction(+ : operations)
-    {
+    parallel_for(thread_count(), [&](std::int64_t) {
       float sink = 0;
       operations += HWY_DYNAMIC_DISPATCH(multiply_add_chains)(10'000'000, &sink);
       if (sink == 0) operations = 0;
-    }
+    });
     best = std::max(best, operations / seconds_since(start) / 1e9);
   }
   return best;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Third parties, each as a target regard_dep_<name>, so that a floor names what it uses.
 find_package(PkgConfig REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -16,7 +17,7 @@ endfunction()
 regard_dependency(hwy PkgConfig::HWY)
 regard_dependency(simdjson simdjson::simdjson)
 regard_dependency(nlohmann nlohmann_json::nlohmann_json)
-regard_dependency(openmp OpenMP::OpenMP_CXX)
+regard_dependency(threads Threads::Threads)
 regard_dependency(icu PkgConfig::ICU)
 regard_dependency(fmt fmt::fmt)
 regard_dependency(pangocairo PkgConfig::PANGOCAIRO)

@@ -16,6 +16,8 @@ target_compile_features(regard_shared INTERFACE cxx_std_20)
 set_target_properties(regard_shared PROPERTIES
                       OUTPUT_NAME regard EXPORT_NAME regard
                       VERSION ${PROJECT_VERSION} SOVERSION 0)
+# Its threads live until the process ends, so it must stay loaded.
+target_link_options(regard_shared PRIVATE -Wl,-z,nodelete)
 
 # What `regard --version` says; configured anew when the commit changes.
 set(REGARD_COMMIT "unknown")

@@ -46,15 +46,13 @@ if [[ $what == check ]]; then
   header gmock/gmock.h libgmock-dev
   header benchmark/benchmark.h libbenchmark-dev
   command_of pdftoppm poppler-utils
-  # The fuzz targets: clang with libFuzzer and OpenMP.
+  # The fuzz targets: clang with libFuzzer.
   command_of clang++ clang
   fuzzer=(/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
     /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a)
   have_fuzzer=no
   for archive in "${fuzzer[@]}"; do [[ -e $archive ]] && have_fuzzer=yes; done
   [[ $have_fuzzer == yes ]] || missing+=(libclang-rt-dev)
-  openmp=(/usr/lib/llvm-*/lib/libomp.so)
-  [[ -e ${openmp[0]} ]] || missing+=(libomp-dev)
 fi
 
 ((${#missing[@]})) || exit 0

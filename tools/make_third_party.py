@@ -20,7 +20,6 @@ LINKED = [
     ("Highway", "libhwy-dev", "Apache-2.0", "one source for every instruction set", "libhwy"),
     ("ICU", "libicu-dev", "Unicode-3.0", "normal forms, words and sentences", "icu-uc"),
     ("nlohmann/json", "nlohmann-json3-dev", "MIT", "small JSON", "nlohmann_json"),
-    ("libgomp", "libgomp1", "GPL-3.0-or-later WITH GCC-exception-3.1", "threads", "OpenMP"),
     ("Pango", "libpango1.0-dev", "LGPL-2.0-or-later", "text in every script", "pangocairo"),
     ("simdjson", "libsimdjson-dev", "Apache-2.0", "config.json, tokenizer.json", "simdjson"),
 ]
@@ -33,7 +32,7 @@ FETCHED = [
     ("clang-format", None, "Apache-2.0 WITH LLVM-exception", "the layout of the source", None),
 ]
 # Found by CMake, and no third party that a program carries.
-TOOLS = {"PkgConfig", "Git", "Python3", "regard"}
+TOOLS = {"PkgConfig", "Git", "Python3", "Threads", "regard"}
 
 
 def version(package):

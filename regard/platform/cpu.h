@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which instruction set the kernels run on.
+// Which instruction set the kernels run on, and how many cores.
 #pragma once
 
 #include <string>
@@ -18,5 +18,12 @@ std::string instruction_set();
 // Limits the kernels to one of instruction_sets(); "" takes the limit away. Throws Error naming
 // the known ones otherwise. Call it while no kernel runs.
 void force_instruction_set(std::string_view name);
+
+// Cores that this process may use: those of its affinity mask, or fewer when a control group
+// (Linux, versions 1 and 2) limits its processor time; that limit is rounded up. At least 1.
+// root: where proc/ and sys/ are found, for tests.
+int usable_cores(const std::string& root);
+// Those of this machine, found once.
+int usable_cores();
 
 }  // namespace regard

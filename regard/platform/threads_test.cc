@@ -3,10 +3,21 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <numeric>
+#include <set>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
+#include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
 
 namespace regard {
@@ -62,6 +73,110 @@ TEST(ParallelFor, RunsInsideAnother) {
   std::atomic<int> done{0};
   parallel_for(4, [&](std::int64_t) { parallel_for(5, [&](std::int64_t) { ++done; }); });
   EXPECT_EQ(done.load(), 20);
+}
+
+TEST(ParallelFor, GivesEveryCallerItsOwnResultWhenManyCallAtOnce) {
+  set_thread_count(3);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&wrong] {
+      for (int round = 0; round < 2000; ++round) {
+        std::vector<std::int64_t> squares(20, -1);
+        parallel_for(20, [&](std::int64_t i) { squares[static_cast<std::size_t>(i)] = i * i; });
+        // 0 + 1 + 4 + ... + 361
+        if (std::accumulate(squares.begin(), squares.end(), std::int64_t{0}) != 2470) ++wrong;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong.load(), 0);
+  set_thread_count(0);
+}
+
+TEST(ParallelFor, RunsAgainAfterAnExceptionAndAfterSleep) {
+  set_thread_count(2);
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_THROW(parallel_for(2, [](std::int64_t) { throw std::runtime_error("each"); }),
+                 std::runtime_error);
+    std::this_thread::sleep_for(std::chrono::microseconds(500));  // the pool's threads sleep too
+    std::atomic<int> done{0};
+    parallel_for(50, [&](std::int64_t) { ++done; });
+    EXPECT_EQ(done.load(), 50);
+  }
+  set_thread_count(0);
+}
+
+TEST(ParallelFor, UsesMoreThanOneThreadAndNeverMoreThanAsked) {
+  set_thread_count(3);
+  std::mutex mutex;
+  std::set<std::thread::id> seen;
+  for (int attempt = 0; attempt < 50 && seen.size() < 2; ++attempt) {
+    std::set<std::thread::id> now;
+    parallel_for(30, [&](std::int64_t) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      const std::lock_guard lock(mutex);
+      now.insert(std::this_thread::get_id());
+    });
+    EXPECT_LE(now.size(), 3u);
+    seen.insert(now.begin(), now.end());
+  }
+  EXPECT_GE(seen.size(), 2u);
+  set_thread_count(0);
+}
+
+TEST(ParallelFor, WorksInAChildProcessThatHasNoneOfItsThreads) {
+  set_thread_count(2);
+  parallel_for(10, [](std::int64_t) {});  // the pool exists now
+  const pid_t child = fork();
+  if (child == 0) {
+    std::atomic<int> done{0};
+    parallel_for(100, [&](std::int64_t) { ++done; });
+    _exit(done.load() == 100 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  set_thread_count(0);
+}
+
+// A folder with proc/self/cgroup and some groups' files.
+class Cores : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/regard-cores-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    root_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) {
+    const std::filesystem::path file = root_ + "/" + path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+  std::string root_;
+};
+
+TEST_F(Cores, AreThoseOfTheMachineWithoutAQuota) {
+  EXPECT_EQ(usable_cores(root_), usable_cores("/nowhere"));
+  write("proc/self/cgroup", "0::/a\n");
+  write("sys/fs/cgroup/a/cpu.max", "max 100000\n");
+  EXPECT_EQ(usable_cores(root_), usable_cores("/nowhere"));
+}
+
+TEST_F(Cores, AreLimitedByTheQuotaOfAGroupOrOneAroundIt) {
+  write("proc/self/cgroup", "0::/outer/inner\n");
+  write("sys/fs/cgroup/outer/inner/cpu.max", "max 100000\n");
+  write("sys/fs/cgroup/outer/cpu.max", "50000 100000\n");
+  EXPECT_EQ(usable_cores(root_), 1);
+}
+
+TEST_F(Cores, AreLimitedByVersionOneToo) {
+  write("proc/self/cgroup", "5:cpuset:/\n4:cpu,cpuacct:/group\n");
+  write("sys/fs/cgroup/cpu/group/cpu.cfs_quota_us", "80000\n");
+  write("sys/fs/cgroup/cpu/group/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(usable_cores(root_), 1);
+  write("sys/fs/cgroup/cpu/group/cpu.cfs_quota_us", "-1\n");
+  EXPECT_EQ(usable_cores(root_), usable_cores("/nowhere"));
 }
 
 }  // namespace
