@@ -1,54 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Speed of the kernels. Each matrix product is timed in turn with a loop that does nothing but
-// multiply-add, so that "peak_share" is a ratio within one run, whatever else the machine does.
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "bench/kernels_bench.cc"
-#include <hwy/foreach_target.h>  // IWYU pragma: keep
-#include <hwy/highway.h>
-
-#include <cstdint>
-
-HWY_BEFORE_NAMESPACE();
-namespace regard::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
-// Twelve independent chains of multiply-adds; returns the operations done (2 a lane).
-double multiply_add_loop(std::int64_t rounds, float* sink) {
-  const hn::CappedTag<float, 16> d;
-  constexpr int kChains = 12;
-  hn::Vec<decltype(d)> sum[kChains];
-  for (int i = 0; i < kChains; ++i) sum[i] = hn::Set(d, static_cast<float>(i));
-  const auto a = hn::Set(d, sink[0]), b = hn::Set(d, sink[1]);
-  for (std::int64_t n = 0; n < rounds; ++n)
-    for (int i = 0; i < kChains; ++i) sum[i] = hn::MulAdd(sum[i], a, b);
-  for (int i = 1; i < kChains; ++i) sum[0] = hn::Add(sum[0], sum[i]);
-  sink[2] = hn::GetLane(sum[0]);
-  return 2.0 * static_cast<double>(rounds) * kChains * static_cast<double>(hn::Lanes(d));
-}
-
-}  // namespace regard::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
+// Speed of each kernel, on one thread and on two. Every measurement takes turns with a loop that
+// does nothing but multiply-add, on the same threads, so that "peak_share" is a ratio within one
+// run, whatever else the machine does. With one thread the time is the thread's own (its processor
+// time), with more it is the clock's; rates are medians.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
+#include <functional>
 #include <random>
 #include <vector>
 
 #include "regard/kernels/activation.h"
 #include "regard/kernels/matmul.h"
 #include "regard/kernels/normalize.h"
+#include "regard/kernels/peak.h"
 #include "regard/platform/cpu.h"
 #include "regard/platform/threads.h"
 
 namespace regard {
 namespace {
 
-HWY_EXPORT(multiply_add_loop);
-
-double seconds() {
+double seconds(bool own) {
+  if (own) {
+    timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  }
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -56,15 +35,14 @@ double seconds() {
 double peak() {
   const int threads = thread_count();
   std::vector<double> operations(static_cast<std::size_t>(threads));
-  const double start = seconds();
+  const double start = seconds(threads == 1);
   parallel_for(threads, [&](std::int64_t i) {
-    float sink[3] = {0.5f, 1.0f, 0.0f};
-    operations[static_cast<std::size_t>(i)] = HWY_DYNAMIC_DISPATCH(multiply_add_loop)(100000, sink);
-    benchmark::DoNotOptimize(sink);
+    operations[static_cast<std::size_t>(i)] = kernels::multiply_add(100000);
   });
+  const double elapsed = seconds(threads == 1) - start;
   double total = 0.0;
   for (const double o : operations) total += o;
-  return total / (seconds() - start);
+  return total / elapsed;
 }
 
 std::vector<float> random_floats(std::int64_t count) {
@@ -80,57 +58,87 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Arguments: rows, in, out.
-void matmul(benchmark::State& state) {
-  const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
-  const auto x = random_floats(rows * in), w = random_floats(in * out), bias = random_floats(out);
-  std::vector<float> y(static_cast<std::size_t>(rows * out));
-  const kernels::Weight weight{
-      {DType::kF32, {out, in}, reinterpret_cast<const std::byte*>(w.data())}, false, bias.data()};
-  std::vector<double> rates, peaks;
+// Times `work`, which does `operations` floating-point operations and reads or writes `bytes` of
+// memory that no cache holds.
+void measure(benchmark::State& state, int threads, double operations, double bytes,
+             const std::function<void()>& work) {
+  set_thread_count(threads);
+  work();
+  std::vector<double> times, peaks;
   for (auto _ : state) {
-    const double start = seconds();
-    kernels::matmul(x.data(), rows, in, weight, y.data(), out);
-    const double elapsed = seconds() - start;
-    state.SetIterationTime(elapsed);
-    rates.push_back(2.0 * static_cast<double>(rows * in * out) / elapsed);
-    if (rates.size() % 16 == 1) peaks.push_back(peak());
+    const double start = seconds(threads == 1);
+    work();
+    times.push_back(seconds(threads == 1) - start);
+    state.SetIterationTime(times.back());
+    if (times.size() % 16 == 1) peaks.push_back(peak());
   }
-  state.counters["gflops"] = median(rates) / 1e9;
-  state.counters["peak_gflops"] = median(peaks) / 1e9;
-  state.counters["peak_share"] = median(rates) / median(peaks);
+  const double time = median(times), roof = median(peaks);
+  state.counters["gflops"] = operations / time / 1e9;
+  state.counters["peak_gflops"] = roof / 1e9;
+  state.counters["peak_share"] = operations / time / roof;
+  if (bytes > 0.0) state.counters["GB/s"] = bytes / time / 1e9;
   state.SetLabel(instruction_set());
+  set_thread_count(0);
+}
+
+// Arguments: threads, rows, in, out, bits of a weight.
+void matmul(benchmark::State& state) {
+  const std::int64_t rows = state.range(1), in = state.range(2), out = state.range(3);
+  const DType type = state.range(4) == 16 ? DType::kBF16 : DType::kF32;
+  const std::int64_t bytes = in * out * static_cast<std::int64_t>(size_of(type));
+  // As many weights as no cache holds: a model's layers follow one another.
+  const std::int64_t copies =
+      rows > 16 ? 1 : std::max<std::int64_t>(1, (std::int64_t{64} << 20) / bytes);
+  const auto x = random_floats(rows * in), bias = random_floats(out);
+  const auto w = random_floats(copies * bytes / 4);
+  std::vector<float> y(static_cast<std::size_t>(rows * out));
+  std::int64_t next = 0;
+  measure(state, static_cast<int>(state.range(0)), 2.0 * static_cast<double>(rows * in * out),
+          copies > 1 ? static_cast<double>(bytes) : 0.0, [&] {
+            const auto* data = reinterpret_cast<const std::byte*>(w.data()) + next * bytes;
+            next = (next + 1) % copies;
+            kernels::matmul(x.data(), rows, in, {{type, {out, in}, data}, false, bias.data()},
+                            y.data(), out);
+          });
 }
 BENCHMARK(matmul)
-    ->ArgNames({"rows", "in", "out"})
-    ->ArgsProduct({{16, 128, 512}, {384}, {384, 1536}})
-    ->ArgsProduct({{16, 128, 512}, {1536}, {384}})
+    ->ArgNames({"threads", "rows", "in", "out", "bits"})
+    ->ArgsProduct({{1, 2}, {1, 4, 16, 128, 512}, {384}, {384, 1536}, {32}})
+    ->ArgsProduct({{1, 2}, {1, 4, 16, 128, 512}, {1536}, {384}, {32}})
+    ->ArgsProduct({{1, 2}, {1, 128, 2048}, {2048}, {2048}, {16, 32}})
     ->UseManualTime()
     ->MinTime(0.2);
 
+// Operations counted: 8 an element.
 void layer_norm(benchmark::State& state) {
-  const std::int64_t rows = state.range(0), width = state.range(1);
+  const std::int64_t rows = state.range(1), width = state.range(2);
   const auto x = random_floats(rows * width), gain = random_floats(width);
   std::vector<float> y(x.size());
-  for (auto _ : state)
-    kernels::layer_norm(x.data(), rows, width, gain.data(), gain.data(), 1e-12f, y.data());
-  state.SetItemsProcessed(state.iterations() * rows * width);
+  measure(state, static_cast<int>(state.range(0)), 8.0 * static_cast<double>(rows * width), 0.0,
+          [&] {
+            kernels::layer_norm(x.data(), rows, width, gain.data(), gain.data(), 1e-12f, y.data());
+          });
 }
-BENCHMARK(layer_norm)->ArgNames({"rows", "width"})->Args({128, 384})->Args({512, 384});
+BENCHMARK(layer_norm)
+    ->ArgNames({"threads", "rows", "width"})
+    ->ArgsProduct({{1, 2}, {128, 512}, {384}})
+    ->UseManualTime()
+    ->MinTime(0.1);
 
+// Operations counted: 45 an element.
 void gelu(benchmark::State& state) {
-  const auto source = random_floats(state.range(0));
-  std::vector<float> x = source;
-  for (auto _ : state) {
-    std::copy(source.begin(), source.end(), x.begin());
-    kernels::activate(kernels::Activation::kGelu, x.data(), state.range(0));
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  const std::int64_t count = state.range(1);
+  std::vector<float> x = random_floats(count);
+  measure(state, static_cast<int>(state.range(0)), 45.0 * static_cast<double>(count), 0.0,
+          [&] { kernels::activate(kernels::Activation::kGelu, x.data(), count); });
 }
-BENCHMARK(gelu)->ArgName("count")->Arg(16 * 1536)->Arg(512 * 1536);
+BENCHMARK(gelu)
+    ->ArgNames({"threads", "count"})
+    ->ArgsProduct({{1, 2}, {16 * 1536, 512 * 1536}})
+    ->UseManualTime()
+    ->MinTime(0.1);
 
 }  // namespace
 }  // namespace regard
 
 BENCHMARK_MAIN();
-#endif  // HWY_ONCE
