@@ -49,6 +49,18 @@ TEST(Dispatch, RunsTheForcedInstructionSetAndTheBestWithoutALimit) {
   EXPECT_EQ(instruction_set(), all.front());
 }
 
+TEST(Dispatch, StaysForcedWhenItIsAskedWhichSetIsInUse) {
+  for (const std::string& name : instruction_sets()) {
+    force_instruction_set(name);
+    for (int i = 0; i < 3; ++i) {
+      instruction_set();
+      instruction_sets();
+      EXPECT_EQ(running(), name) << "after asking " << i + 1 << " times";
+    }
+  }
+  force_instruction_set("");
+}
+
 TEST(Dispatch, NamesTheKnownSetsWhenTheNameIsUnknown) {
   try {
     force_instruction_set("mmx");

@@ -8,6 +8,7 @@
 #define REGARD_KERNELS_MATMUL_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -114,47 +115,107 @@ inline void store_transposed(const float* in, std::int64_t in_width, std::int64_
     for (std::int64_t r = 0; r < rows; ++r) out[r * stride + c] = in[c * in_width + r];
 }
 
-// c[i][lane] += sum over k, ascending, of a[i * a_stride + k] * b[k][lane], for kRows rows and
-// kWide vectors of lanes; b is dense and aligned.
-template <int kRows, int kWide>
-HWY_INLINE void multiply_tile(const float* HWY_RESTRICT a, std::int64_t a_stride,
-                              const float* HWY_RESTRICT b, std::int64_t depth,
+// Where a tile finds the operand that is broadcast: element k of row i is data[i * row + k * step].
+struct Broadcast {
+  const float* data;
+  std::int64_t row, step;
+};
+
+// c[i][lane] += sum over k, ascending, of a(i, k) * b[k][lane], for kRows rows and kWide vectors of
+// lanes; b is dense and aligned. With kAhead, the rows that follow in memory are fetched on the
+// way.
+template <int kRows, int kWide, bool kAhead>
+HWY_INLINE void multiply_tile(const Broadcast& a, const float* HWY_RESTRICT b, std::int64_t depth,
                               float* HWY_RESTRICT c, std::int64_t c_stride) {
   const FloatTag d;
+  const std::int64_t row = a.row, step = a.step;
   FloatVector sum[kRows][kWide];
   for (int i = 0; i < kRows; ++i)
-    for (int v = 0; v < kWide; ++v) sum[i][v] = hn::LoadU(d, c + i * c_stride + v * kLanes);
-  for (std::int64_t k = 0; k < depth; ++k) {
+    for (int v = 0; v < kWide; ++v) sum[i][v] = hn::Load(d, c + i * c_stride + v * kLanes);
+  const float* at = a.data;
+  const auto multiply_one = [&](std::int64_t k) HWY_ATTR {
     FloatVector column[kWide];
     for (int v = 0; v < kWide; ++v) column[v] = hn::Load(d, b + (k * kWide + v) * kLanes);
     for (int i = 0; i < kRows; ++i) {
-      const FloatVector broadcast = hn::Set(d, a[i * a_stride + k]);
+      const FloatVector broadcast = hn::Set(d, at[i * row]);
       for (int v = 0; v < kWide; ++v) sum[i][v] = hn::MulAdd(broadcast, column[v], sum[i][v]);
     }
+    at += step;
+  };
+  std::int64_t k = 0;
+  if constexpr (kAhead) {
+    constexpr std::int64_t kLine = 16;  // floats
+    for (; k + kLine <= depth; k += kLine) {
+      for (int i = 0; i < kRows; ++i) hwy::Prefetch(at + (kRows + i) * row);
+      for (std::int64_t j = 0; j < kLine; ++j) multiply_one(k + j);
+    }
   }
+  for (; k < depth; ++k) multiply_one(k);
   for (int i = 0; i < kRows; ++i)
-    for (int v = 0; v < kWide; ++v) hn::StoreU(sum[i][v], d, c + i * c_stride + v * kLanes);
+    for (int v = 0; v < kWide; ++v) hn::Store(sum[i][v], d, c + i * c_stride + v * kLanes);
 }
 
 template <int kRows, int kWide>
-inline void multiply_rest(std::int64_t rows, const float* a, std::int64_t a_stride, const float* b,
-                          std::int64_t depth, float* c, std::int64_t c_stride) {
+inline void multiply_rest(std::int64_t rows, const Broadcast& a, const float* b, std::int64_t depth,
+                          float* c, std::int64_t c_stride) {
   if constexpr (kRows > 0) {
-    if (rows == kRows) return multiply_tile<kRows, kWide>(a, a_stride, b, depth, c, c_stride);
-    multiply_rest<kRows - 1, kWide>(rows, a, a_stride, b, depth, c, c_stride);
+    if (rows == kRows) return multiply_tile<kRows, kWide, false>(a, b, depth, c, c_stride);
+    multiply_rest<kRows - 1, kWide>(rows, a, b, depth, c, c_stride);
   }
 }
 
 // multiply_tile for any number of rows.
-template <int kWide>
-inline void multiply_rows(std::int64_t rows, const float* a, std::int64_t a_stride, const float* b,
-                          std::int64_t depth, float* c, std::int64_t c_stride) {
-  std::int64_t i = 0;
-  for (; i + kTileRows <= rows; i += kTileRows)
-    multiply_tile<kTileRows, kWide>(a + i * a_stride, a_stride, b, depth, c + i * c_stride,
-                                    c_stride);
-  multiply_rest<kTileRows - 1, kWide>(rows - i, a + i * a_stride, a_stride, b, depth,
-                                      c + i * c_stride, c_stride);
+template <int kWide, bool kAhead>
+inline void multiply_rows(std::int64_t rows, Broadcast a, const float* b, std::int64_t depth,
+                          float* c, std::int64_t c_stride) {
+  for (; rows >= kTileRows; rows -= kTileRows) {
+    // The last tile has nothing behind it.
+    if (kAhead && rows >= 2 * kTileRows) {
+      multiply_tile<kTileRows, kWide, true>(a, b, depth, c, c_stride);
+    } else {
+      multiply_tile<kTileRows, kWide, false>(a, b, depth, c, c_stride);
+    }
+    a.data += kTileRows * a.row;
+    c += kTileRows * c_stride;
+  }
+  multiply_rest<kTileRows - 1, kWide>(rows, a, b, depth, c, c_stride);
+}
+
+// y[r][lane] = start[lane] + sum over k, ascending, of x[r * x_stride + k] * w[lane][k] for kRows
+// rows and one panel of lanes; w[lane] points to the row of that output. The columns are turned
+// into vectors on the way, so that every weight is read once, from where it lies.
+template <int kRows>
+HWY_INLINE void multiply_few(const float* HWY_RESTRICT x, std::int64_t x_stride,
+                             const float* const* w, std::int64_t depth,
+                             [[maybe_unused]] std::int64_t ahead, float* HWY_RESTRICT y) {
+  const FloatTag d;
+  FloatVector sum[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Load(d, y + r * kPanel + v * kLanes);
+  std::int64_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  for (; k + 4 <= depth; k += 4) {
+    if (ahead != 0 && k % 16 == 0)
+      for (std::int64_t lane = 0; lane < kPanel; ++lane) hwy::Prefetch(w[lane] + k + ahead);
+    for (int v = 0; v < kVectors; ++v) {
+      FloatVector column[4];
+      transpose_4(w + v * kLanes, k, column);
+      for (int j = 0; j < 4; ++j)
+        for (int r = 0; r < kRows; ++r)
+          sum[r][v] = hn::MulAdd(hn::Set(d, x[r * x_stride + k + j]), column[j], sum[r][v]);
+    }
+  }
+#endif
+  for (; k < depth; ++k) {
+    HWY_ALIGN float column[kPanel];
+    for (std::int64_t lane = 0; lane < kPanel; ++lane) column[lane] = w[lane][k];
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v)
+        sum[r][v] = hn::MulAdd(hn::Set(d, x[r * x_stride + k]), hn::Load(d, column + v * kLanes),
+                               sum[r][v]);
+  }
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], d, y + r * kPanel + v * kLanes);
 }
 
 }  // namespace regard::kernels::HWY_NAMESPACE

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = x W^T + b. One operand is packed into panels of lanes, the other is broadcast element by
-// element. Which one is packed follows from the shape (a few hundred rows: the activations, which
-// are the smaller; otherwise the weights); each element is the same chain of multiply-adds along k
-// either way, so the choice does not show in the result.
+// y = x W^T + b, in two ways. From a few rows on, the lanes of a vector are rows of x: blocks of x
+// are packed, and W is broadcast element by element from where it lies. With fewer rows, a product
+// that waits for memory, the lanes are outputs, and every weight is read once. Each element is the
+// same chain of multiply-adds along k either way, so the choice does not show in the result.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "regard/kernels/matmul.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -31,6 +31,7 @@ struct Product {
   DType type;
   const std::byte* weight;
   std::int64_t row_bytes;
+  bool transposed;
   const float* bias;
   std::int64_t out, in;
   float* y;
@@ -45,12 +46,14 @@ struct Product {
 HWY_BEFORE_NAMESPACE();
 namespace regard::kernels::HWY_NAMESPACE {
 
-// Rows for which packing x is cheaper than packing W.
-inline constexpr std::int64_t kFewestPackedRows = 6, kMostPackedRows = 255;
+// Fewest rows whose lanes are rows, and most that are packed at a time: more where every passage
+// over the weights expands them again.
+inline constexpr std::int64_t kFewestPackedRows = 6, kMostPackedRows = 256,
+                              kMostPackedRowsExpanded = 1024;
 // Outputs of a task when x is packed.
 inline constexpr std::int64_t kOutputBlock = 48;
-// Panels of a task, and rows that it passes over at a time, when W is packed.
-inline constexpr std::int64_t kPanelGroup = 4, kRowBlock = 96;
+// Bytes of weights of a task when few rows take them.
+inline constexpr std::int64_t kFewRowsTask = std::int64_t{1} << 17;
 
 inline std::int64_t blocks(std::int64_t count, std::int64_t block) {
   return (count + block - 1) / block;
@@ -78,8 +81,22 @@ inline Rows weight_rows(const Product& p, std::int64_t first, std::int64_t rows,
   return {room, kDepth};
 }
 
-// Lanes are rows of x. x is packed into panels [in][kPanel] (the last one [in][kLanes] when half
-// of it suffices); a task takes kOutputBlock rows of W as they lie.
+// Elements [k, k + depth) of outputs [first, first + outputs) of W for a tile, expanded into `room`
+// [kOutputBlock x kDepth] unless they can be read where they lie.
+inline Broadcast weight_block(const Product& p, std::int64_t first, std::int64_t outputs,
+                              std::int64_t k, std::int64_t depth, float* room) {
+  if (!p.transposed) {
+    const Rows rows = weight_rows(p, first, outputs, k, depth, room);
+    return {rows.data, rows.stride, 1};
+  }
+  const auto size = static_cast<std::int64_t>(size_of(p.type));
+  expand_rows(p.type, p.weight + k * p.row_bytes + first * size, p.row_bytes, depth, outputs, room,
+              kOutputBlock);
+  return {room, 1, kOutputBlock};
+}
+
+// Lanes are rows of x, which is packed into panels [in][kPanel] (the last one [in][kLanes] when
+// half of it suffices).
 void multiply_packed_rows(const Product& p) {
   const std::int64_t panels = blocks(p.rows, kPanel);
   const auto width_of = [&](std::int64_t panel) {
@@ -100,6 +117,7 @@ void multiply_packed_rows(const Product& p) {
   parallel_for(blocks(p.out, kOutputBlock), [&](std::int64_t task) {
     const std::int64_t first = task * kOutputBlock;
     const std::int64_t outputs = std::min(kOutputBlock, p.out - first);
+    float* const room = scratch(Scratch::kPanel, kOutputBlock * kDepth);
     float* const sums = scratch(Scratch::kTile, panels * kOutputBlock * kPanel);  // [panel][output]
     for (std::int64_t panel = 0; panel < panels; ++panel)
       for (std::int64_t o = 0; o < outputs; ++o)
@@ -107,16 +125,17 @@ void multiply_packed_rows(const Product& p) {
                     p.bias != nullptr ? p.bias[first + o] : 0.0f);
     for (std::int64_t k = 0; k < p.in; k += kDepth) {
       const std::int64_t depth = std::min(kDepth, p.in - k);
-      const Rows a =
-          weight_rows(p, first, outputs, k, depth, scratch(Scratch::kPanel, kOutputBlock * kDepth));
+      const Broadcast a = weight_block(p, first, outputs, k, depth, room);
       for (std::int64_t panel = 0; panel < panels; ++panel) {
         const std::int64_t width = width_of(panel);
         const float* const b = packed + panel * kPanel * p.in + k * width;
         float* const c = sums + panel * kOutputBlock * kPanel;
-        if (width == kPanel) {
-          multiply_rows<2>(outputs, a.data, a.stride, b, depth, c, width);
+        if (width == kLanes) {
+          multiply_rows<1, true>(outputs, a, b, depth, c, width);
+        } else if (panel == 0 && a.data != room) {
+          multiply_rows<2, true>(outputs, a, b, depth, c, width);
         } else {
-          multiply_rows<1>(outputs, a.data, a.stride, b, depth, c, width);
+          multiply_rows<2, false>(outputs, a, b, depth, c, width);
         }
       }
     }
@@ -127,71 +146,59 @@ void multiply_packed_rows(const Product& p) {
   });
 }
 
-// Lanes are outputs. A task packs kPanelGroup panels of W, one block of k at a time, and passes
-// over all rows with them.
-void multiply_packed_weights(const Product& p, bool transposed) {
+template <int kRows>
+void multiply_few_rows_of(std::int64_t rows, const float* x, std::int64_t x_stride,
+                          const float* const* w, std::int64_t depth, std::int64_t ahead,
+                          float* sums) {
+  if constexpr (kRows > 0) {
+    if (rows == kRows) return multiply_few<kRows>(x, x_stride, w, depth, ahead, sums);
+    multiply_few_rows_of<kRows - 1>(rows, x, x_stride, w, depth, ahead, sums);
+  }
+}
+
+// Lanes are outputs.
+void multiply_few_rows(const Product& p) {
   const std::int64_t panels = blocks(p.out, kPanel);
   const std::int64_t group =
-      std::clamp<std::int64_t>(panels / (4 * thread_count()), 1, kPanelGroup);
+      std::clamp<std::int64_t>(kFewRowsTask / (kPanel * p.in * 4), 1, blocks(panels, 8));
   parallel_for(blocks(panels, group), [&](std::int64_t task) {
-    const std::int64_t first = task * group * kPanel;
-    const std::int64_t outputs = std::min(group * kPanel, p.out - first);
-    float* const packed = scratch(Scratch::kPanel, kPanelGroup * kDepth * kPanel);
-    float* const edge = scratch(Scratch::kTile, kRowBlock * kPanel);
-    float* const room = scratch(Scratch::kExpanded, kPanel * kDepth);
-    for (std::int64_t r = 0; r < p.rows; ++r) {
-      float* const y = p.y + r * p.y_stride + first;
-      if (p.bias != nullptr) {
-        std::copy_n(p.bias + first, outputs, y);
-      } else {
-        std::fill_n(y, outputs, 0.0f);
+    float* const room = scratch(Scratch::kPanel, kPanel * kDepth);
+    float* const sums = scratch(Scratch::kTile, kFewestPackedRows * kPanel);  // [row][output]
+    for (std::int64_t panel = task * group; panel < std::min(panels, (task + 1) * group); ++panel) {
+      const std::int64_t first = panel * kPanel, outputs = std::min(kPanel, p.out - first);
+      for (std::int64_t r = 0; r < p.rows; ++r)
+        for (std::int64_t o = 0; o < kPanel; ++o)
+          sums[r * kPanel + o] = p.bias != nullptr && o < outputs ? p.bias[first + o] : 0.0f;
+      for (std::int64_t k = 0; k < p.in; k += kDepth) {
+        const std::int64_t depth = std::min(kDepth, p.in - k);
+        const Rows w = weight_rows(p, first, outputs, k, depth, room);
+        const float* row[kPanel];
+        for (std::int64_t o = 0; o < kPanel; ++o)
+          row[o] = w.data + std::min(o, outputs - 1) * w.stride;
+        // The same columns of the next panel.
+        const std::int64_t ahead =
+            w.data != room && first + 2 * kPanel <= p.out ? kPanel * w.stride : 0;
+        multiply_few_rows_of<kFewestPackedRows - 1>(p.rows, p.x + k, p.x_stride, row, depth, ahead,
+                                                    sums);
       }
-    }
-    for (std::int64_t k = 0; k < p.in; k += kDepth) {
-      const std::int64_t depth = std::min(kDepth, p.in - k);
-      for (std::int64_t o = 0; o < outputs; o += kPanel) {
-        const std::int64_t columns = std::min(kPanel, outputs - o);
-        float* const panel = packed + o * kDepth;
-        if (transposed) {
-          const auto size = static_cast<std::int64_t>(size_of(p.type));
-          expand_rows(p.type, p.weight + k * p.row_bytes + (first + o) * size, p.row_bytes, depth,
-                      columns, panel, kPanel);
-          if (columns < kPanel)
-            for (std::int64_t i = 0; i < depth; ++i)
-              std::fill(panel + i * kPanel + columns, panel + (i + 1) * kPanel, 0.0f);
-        } else {
-          const Rows rows = weight_rows(p, first + o, columns, k, depth, room);
-          pack_transposed(rows.data, rows.stride, columns, depth, kPanel, panel);
-        }
-      }
-      for (std::int64_t r = 0; r < p.rows; r += kRowBlock) {
-        const std::int64_t rows = std::min(kRowBlock, p.rows - r);
-        const float* const a = p.x + r * p.x_stride + k;
-        for (std::int64_t o = 0; o < outputs; o += kPanel) {
-          const std::int64_t columns = std::min(kPanel, outputs - o);
-          float* const y = p.y + r * p.y_stride + first + o;
-          if (columns == kPanel) {
-            multiply_rows<2>(rows, a, p.x_stride, packed + o * kDepth, depth, y, p.y_stride);
-            continue;
-          }
-          for (std::int64_t i = 0; i < rows; ++i) {
-            std::copy_n(y + i * p.y_stride, columns, edge + i * kPanel);
-            std::fill(edge + i * kPanel + columns, edge + (i + 1) * kPanel, 0.0f);
-          }
-          multiply_rows<2>(rows, a, p.x_stride, packed + o * kDepth, depth, edge, kPanel);
-          for (std::int64_t i = 0; i < rows; ++i)
-            std::copy_n(edge + i * kPanel, columns, y + i * p.y_stride);
-        }
-      }
+      for (std::int64_t r = 0; r < p.rows; ++r)
+        std::copy_n(sums + r * kPanel, outputs, p.y + r * p.y_stride + first);
     }
   });
 }
 
-void multiply(const Product& p, bool transposed) {
-  if (!transposed && p.rows >= kFewestPackedRows && p.rows <= kMostPackedRows) {
-    multiply_packed_rows(p);
-  } else {
-    multiply_packed_weights(p, transposed);
+void multiply(const Product& p) {
+  if (p.rows < kFewestPackedRows && !p.transposed) return multiply_few_rows(p);
+  const bool in_place = p.type == DType::kF32 && !p.transposed;
+  const std::int64_t chunks =
+      blocks(p.rows, in_place ? kMostPackedRows : kMostPackedRowsExpanded);
+  const std::int64_t chunk = blocks(blocks(p.rows, chunks), kPanel) * kPanel;
+  for (std::int64_t r = 0; r < p.rows; r += chunk) {
+    Product part = p;
+    part.x += r * p.x_stride;
+    part.y += r * p.y_stride;
+    part.rows = std::min(chunk, p.rows - r);
+    multiply_packed_rows(part);
   }
 }
 
@@ -217,9 +224,8 @@ void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weig
   const std::int64_t row_bytes =
       row / static_cast<std::int64_t>(block.elements) * static_cast<std::int64_t>(block.bytes);
   HWY_DYNAMIC_DISPATCH(multiply)
-  ({x, rows, x_stride, type, weight.data.data, row_bytes, weight.bias, weight.out(), weight.in(), y,
-    y_stride, weight.data.scales},
-   weight.transposed);
+  ({x, rows, x_stride, type, weight.data.data, row_bytes, weight.transposed, weight.bias,
+    weight.out(), weight.in(), y, y_stride, weight.data.scales});
 }
 
 }  // namespace regard::kernels
