@@ -190,8 +190,7 @@ void multiply_few_rows(const Product& p) {
 void multiply(const Product& p) {
   if (p.rows < kFewestPackedRows && !p.transposed) return multiply_few_rows(p);
   const bool in_place = p.type == DType::kF32 && !p.transposed;
-  const std::int64_t chunks =
-      blocks(p.rows, in_place ? kMostPackedRows : kMostPackedRowsExpanded);
+  const std::int64_t chunks = blocks(p.rows, in_place ? kMostPackedRows : kMostPackedRowsExpanded);
   const std::int64_t chunk = blocks(blocks(p.rows, chunks), kPanel) * kPanel;
   for (std::int64_t r = 0; r < p.rows; r += chunk) {
     Product part = p;

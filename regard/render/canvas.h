@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "regard/render/pango_cairo.h"
 #include "regard/render/picture.h"
 
 namespace regard {
