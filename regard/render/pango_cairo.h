@@ -39,35 +39,65 @@ class LateFunction<Result(Arguments...)> {
   mutable std::atomic<void*> address_{nullptr};
 };
 
-#define REGARD_LATE_FUNCTIONS(LATE)                                                                \
-  LATE(cairo_create)                                                                               \
-  LATE(cairo_destroy)                                                                              \
-  LATE(cairo_fill) LATE(cairo_font_options_create) LATE(cairo_font_options_destroy) LATE(          \
-      cairo_font_options_set_antialias) LATE(cairo_font_options_set_hint_metrics)                  \
-      LATE(cairo_font_options_set_hint_style) LATE(cairo_get_source) LATE(                         \
-          cairo_image_surface_create) LATE(cairo_image_surface_get_data)                           \
-          LATE(cairo_image_surface_get_stride) LATE(cairo_line_to) LATE(cairo_move_to) LATE(       \
-              cairo_pattern_set_filter) LATE(cairo_pdf_surface_create_for_stream)                  \
-              LATE(cairo_pdf_surface_set_metadata) LATE(cairo_rectangle) LATE(cairo_restore) LATE( \
-                  cairo_rotate) LATE(cairo_save) LATE(cairo_scale) LATE(cairo_set_line_width)      \
-                  LATE(cairo_set_source_rgb) LATE(cairo_set_source_surface) LATE(cairo_status)     \
-                      LATE(cairo_status_to_string) LATE(cairo_stroke) LATE(cairo_surface_destroy)  \
-                          LATE(cairo_surface_finish) LATE(cairo_surface_mark_dirty) LATE(          \
-                              cairo_surface_status) LATE(cairo_surface_write_to_png_stream)        \
-                              LATE(cairo_svg_surface_create_for_stream) LATE(cairo_translate)      \
-                                  LATE(g_object_unref) LATE(pango_cairo_context_set_font_options)  \
-                                      LATE(pango_cairo_create_layout) LATE(                        \
-                                          pango_cairo_show_layout) LATE(pango_cairo_update_layout) \
-                                          LATE(pango_font_description_free)                        \
-                                              LATE(pango_font_description_from_string) LATE(       \
-                                                  pango_font_description_set_absolute_size)        \
-                                                  LATE(pango_font_description_set_weight)          \
-                                                      LATE(pango_layout_get_context)               \
-                                                          LATE(pango_layout_get_size) LATE(        \
-                                                              pango_layout_set_font_description)   \
-                                                              LATE(pango_layout_set_text)          \
-                                                                  LATE(pango_layout_set_width)     \
-                                                                      LATE(pango_layout_set_wrap)
+#define REGARD_LATE_FUNCTIONS(LATE)              \
+  LATE(cairo_create)                             \
+  LATE(cairo_destroy)                            \
+  LATE(cairo_fill)                               \
+  LATE(cairo_font_options_create)                \
+  LATE(cairo_font_options_destroy)               \
+  LATE(cairo_font_options_set_antialias)         \
+  LATE(cairo_font_options_set_hint_metrics)      \
+  LATE(cairo_font_options_set_hint_style)        \
+  LATE(cairo_get_source)                         \
+  LATE(cairo_image_surface_create)               \
+  LATE(cairo_image_surface_get_data)             \
+  LATE(cairo_image_surface_get_stride)           \
+  LATE(cairo_line_to)                            \
+  LATE(cairo_move_to)                            \
+  LATE(cairo_pattern_set_filter)                 \
+  LATE(cairo_pdf_surface_create_for_stream)      \
+  LATE(cairo_pdf_surface_set_metadata)           \
+  LATE(cairo_rectangle)                          \
+  LATE(cairo_restore)                            \
+  LATE(cairo_rotate)                             \
+  LATE(cairo_save)                               \
+  LATE(cairo_scale)                              \
+  LATE(cairo_set_line_width)                     \
+  LATE(cairo_set_source_rgb)                     \
+  LATE(cairo_set_source_surface)                 \
+  LATE(cairo_status)                             \
+  LATE(cairo_status_to_string)                   \
+  LATE(cairo_stroke)                             \
+  LATE(cairo_surface_destroy)                    \
+  LATE(cairo_surface_finish)                     \
+  LATE(cairo_surface_mark_dirty)                 \
+  LATE(cairo_surface_status)                     \
+  LATE(cairo_surface_write_to_png_stream)        \
+  LATE(cairo_translate)                          \
+  LATE(g_object_unref)                           \
+  LATE(pango_cairo_context_set_font_options)     \
+  LATE(pango_cairo_create_layout)                \
+  LATE(pango_cairo_show_layout)                  \
+  LATE(pango_cairo_update_layout)                \
+  LATE(pango_context_set_round_glyph_positions)  \
+  LATE(pango_font_description_free)              \
+  LATE(pango_font_description_from_string)       \
+  LATE(pango_font_description_set_absolute_size) \
+  LATE(pango_font_description_set_weight)        \
+  LATE(pango_layout_get_baseline)                \
+  LATE(pango_layout_get_context)                 \
+  LATE(pango_layout_get_iter)                    \
+  LATE(pango_layout_get_size)                    \
+  LATE(pango_layout_iter_free)                   \
+  LATE(pango_layout_iter_get_baseline)           \
+  LATE(pango_layout_iter_get_line_extents)       \
+  LATE(pango_layout_iter_get_line_readonly)      \
+  LATE(pango_layout_iter_next_line)              \
+  LATE(pango_layout_set_auto_dir)                \
+  LATE(pango_layout_set_font_description)        \
+  LATE(pango_layout_set_text)                    \
+  LATE(pango_layout_set_width)                   \
+  LATE(pango_layout_set_wrap)
 
 #define REGARD_LATE_FUNCTION(name) \
   inline constinit const LateFunction<decltype(::name)> name(#name);
