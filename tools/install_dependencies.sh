@@ -46,13 +46,6 @@ if [[ $what == check ]]; then
   header gmock/gmock.h libgmock-dev
   header benchmark/benchmark.h libbenchmark-dev
   command_of pdftoppm poppler-utils
-  # The fuzz targets: clang with libFuzzer.
-  command_of clang++ clang
-  fuzzer=(/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
-    /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a)
-  have_fuzzer=no
-  for archive in "${fuzzer[@]}"; do [[ -e $archive ]] && have_fuzzer=yes; done
-  [[ $have_fuzzer == yes ]] || missing+=(libclang-rt-dev)
 fi
 
 ((${#missing[@]})) || exit 0
@@ -81,11 +74,5 @@ quietly() {
 }
 echo "installing: ${missing[*]}" >&2
 quietly "${root[@]}" apt-get update
-# Debian has no unversioned name for clang's run-time library: it follows clang's own.
-if [[ " ${missing[*]} " == *" libclang-rt-dev "* ]]; then
-  clang_package=$(apt-cache depends clang |
-    sed -n 's/^ *Depends: clang-\([0-9]\+\)$/\1/p' | head -n 1)
-  missing=("${missing[@]/libclang-rt-dev/libclang-rt-${clang_package}-dev}")
-fi
 quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
   apt-get install -y --no-install-recommends "${missing[@]}"
