@@ -5,6 +5,9 @@
 //   ids 101,2009,102      the tokens from now on                 {"tokens": 3}
 //   run 5                 5 forward passes, every head recorded  {"seconds": [..]}
 //   plain 5               the same without recording             {"seconds": [..]}
+//   tile 5                run, and a tile of the last head       {"seconds": [..]}
+//   maps 5                run, and every map in full             {"seconds": [..]}
+//   memory                largest resident size since last asked {"megabytes": 120.5}
 //   hidden                the last hidden state, flat            {"hidden": [..]}
 //   attention 3 1         one head's map, flat                   {"weights": [..]}
 //   peak                  FMA peak of all threads                {"gflops": 250.1}
@@ -16,17 +19,14 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "bench/forward_bench.cc"
-#include <hwy/foreach_target.h>
-#include <hwy/highway.h>
-
+#include "regard/kernels/peak.h"
 #include "regard/model/model.h"
 #include "regard/model/observer.h"
 #include "regard/platform/cpu.h"
@@ -34,40 +34,8 @@
 #include "regard/platform/threads.h"
 #include "regard/trace/trace.h"
 
-HWY_BEFORE_NAMESPACE();
-namespace regard {
-namespace HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
-// Twelve independent chains hide the latency of a fused multiply-add; two operations each a lane.
-// Returns operations done; *out keeps the compiler from dropping them.
-double multiply_add_chains(std::int64_t rounds, float* out) {
-  const hn::ScalableTag<float> d;
-  const auto m = hn::Set(d, 0.999f);
-  auto a = hn::Set(d, 1.0f), b = a, c = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a,
-       n = a;
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    a = hn::MulAdd(a, m, m), b = hn::MulAdd(b, m, m), c = hn::MulAdd(c, m, m);
-    e = hn::MulAdd(e, m, m), f = hn::MulAdd(f, m, m), g = hn::MulAdd(g, m, m);
-    h = hn::MulAdd(h, m, m), i = hn::MulAdd(i, m, m), j = hn::MulAdd(j, m, m);
-    k = hn::MulAdd(k, m, m), l = hn::MulAdd(l, m, m), n = hn::MulAdd(n, m, m);
-  }
-  const auto sum = hn::Add(
-      hn::Add(hn::Add(a, b), hn::Add(c, e)),
-      hn::Add(hn::Add(hn::Add(f, g), hn::Add(h, i)), hn::Add(hn::Add(j, k), hn::Add(l, n))));
-  *out = hn::GetLane(sum);
-  return static_cast<double>(rounds) * 12 * 2 * static_cast<double>(hn::Lanes(d));
-}
-
-}  // namespace HWY_NAMESPACE
-}  // namespace regard
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace regard {
 namespace {
-
-HWY_EXPORT(multiply_add_chains);
 
 using Clock = std::chrono::steady_clock;
 
@@ -81,11 +49,8 @@ double peak_gflops() {
   for (int attempt = 0; attempt < 5; ++attempt) {
     std::atomic<double> operations = 0;
     const auto start = Clock::now();
-    parallel_for(thread_count(), [&](std::int64_t) {
-      float sink = 0;
-      operations += HWY_DYNAMIC_DISPATCH(multiply_add_chains)(10'000'000, &sink);
-      if (sink == 0) operations = 0;
-    });
+    parallel_for(thread_count(),
+                 [&](std::int64_t) { operations += kernels::multiply_add(5'000'000); });
     best = std::max(best, operations / seconds_since(start) / 1e9);
   }
   return best;
@@ -102,16 +67,39 @@ void print(const char* name, std::span<const T> values) {
   std::printf("]}\n");
 }
 
-void time_forward(const Model& model, const ModelInput& input, int count, bool capture) {
+// Everything that is asked for after the pass is part of the time.
+void time_forward(const Model& model, const ModelInput& input, int count, const std::string& what) {
   std::vector<double> seconds;
   for (int i = 0; i < count; ++i) {
     Trace trace;
     Recorder recorder(&trace);
     const auto start = Clock::now();
-    model.forward(input, capture ? &recorder : nullptr);
+    model.forward(input, what == "plain" ? nullptr : &recorder);
+    if (what == "tile") {
+      const AttentionMap map = trace.map(trace.heads().back());
+      map.tile({0, map.rows(), 0, map.columns()}, 512, Pool::kMean);
+    } else if (what == "maps") {
+      std::vector<float> weights;
+      for (const HeadId id : trace.heads()) {
+        const AttentionMap map = trace.map(id);
+        const std::size_t before = weights.size();
+        weights.resize(before + static_cast<std::size_t>(map.rows() * map.columns()));
+        map.read_rows(0, map.rows(), weights.data() + before);
+      }
+    }
     seconds.push_back(seconds_since(start));
   }
   print<double>("seconds", seconds);
+}
+
+// VmHWM of /proc/self/status, set back afterwards (proc(5), clear_refs).
+double peak_megabytes() {
+  double kilobytes = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (word == "VmHWM:") status >> kilobytes;
+  std::ofstream("/proc/self/clear_refs") << 5;
+  return kilobytes / 1024;
 }
 
 void answer(const Model& model, const std::string& line, ModelInput* input) {
@@ -124,10 +112,12 @@ void answer(const Model& model, const std::string& line, ModelInput* input) {
       input->ids.push_back(std::stoll(id));
     }
     std::printf("{\"tokens\": %zu}\n", input->ids.size());
-  } else if (command == "run" || command == "plain") {
+  } else if (command == "run" || command == "plain" || command == "tile" || command == "maps") {
     int count = 1;
     in >> count;
-    time_forward(model, *input, count, command == "run");
+    time_forward(model, *input, count, command);
+  } else if (command == "memory") {
+    std::printf("{\"megabytes\": %.1f}\n", peak_megabytes());
   } else if (command == "hidden") {
     print<float>("hidden", model.forward(*input).span());
   } else if (command == "attention") {
@@ -173,4 +163,3 @@ int main_of(int argc, char** argv) {
 }  // namespace regard
 
 int main(int argc, char** argv) { return regard::main_of(argc, argv); }
-#endif  // HWY_ONCE

@@ -96,5 +96,6 @@ void add_record(CLI::App& app, Context& context);
 void add_tile(CLI::App& app, Context& context);
 void add_tokenize(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 
 }  // namespace regard::cli

@@ -100,6 +100,7 @@ int run_program(int count, char** arguments) {
   add_tile(app, context);
   add_tokenize(app, context);
   add_models(app, context);
+  add_bench(app, context);
 
   try {
     app.parse(count, arguments);

@@ -689,5 +689,27 @@ class MiniLmTest(CliTest):
                          ["[CLS]", "a", "[SEP]", "b", "[SEP]"])
 
 
+class Bench(unittest.TestCase):
+    def test_measures_every_kernel_and_the_model_as_shares_of_the_peak(self):
+        done = subprocess.run([BINARY, "bench", "--json", "--model",
+                               os.path.join(GOLDEN, "one_layer")], capture_output=True, check=True)
+        report = json.loads(done.stdout)
+        self.assertGreater(report["peak_gflops"], 0)
+        self.assertGreater(report["memory_gigabytes_per_second"], 0)
+        kernels = report["kernels"]
+        self.assertEqual({kernel["kernel"] for kernel in kernels},
+                         {"matmul", "attention", "softmax"})
+        for row in kernels + report["forward"]:
+            self.assertGreater(row["seconds"], 0)
+            if row["kernel"] != "softmax":
+                self.assertGreater(row["peak_share"], 0)
+        self.assertIn(b"measuring: ", done.stderr)
+
+    def test_names_a_model_that_is_not_there(self):
+        done = subprocess.run([BINARY, "bench", "--model", "/nowhere"], capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"/nowhere", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
