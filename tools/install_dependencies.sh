@@ -29,6 +29,7 @@ if [[ $what != python ]]; then
   header nlohmann/json.hpp nlohmann-json3-dev
   header unicode/uversion.h libicu-dev
   header fmt/format.h libfmt-dev
+  header pcre2.h libpcre2-dev
   header CLI/CLI.hpp libcli11-dev
   header pango-1.0/pango/pangocairo.h libpango1.0-dev
   header cairo/cairo.h libcairo2-dev

@@ -21,6 +21,7 @@ LINKED = [
     ("ICU", "libicu-dev", "Unicode-3.0", "normal forms, words and sentences", "icu-uc"),
     ("nlohmann/json", "nlohmann-json3-dev", "MIT", "small JSON", "nlohmann_json"),
     ("Pango", "libpango1.0-dev", "LGPL-2.0-or-later", "text in every script", "pangocairo"),
+    ("PCRE2", "libpcre2-dev", "BSD-3-Clause", "patterns that split texts", "libpcre2-8"),
     ("simdjson", "libsimdjson-dev", "Apache-2.0", "config.json, tokenizer.json", "simdjson"),
 ]
 TESTS_ONLY = [

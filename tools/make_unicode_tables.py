@@ -9,9 +9,14 @@ import sys
 import unicodedata
 
 import tokenizers
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 REMOVED, SPACE, PUNCTUATION, CHINESE, NONSPACING, WORD, SPLIT = 1, 2, 4, 8, 16, 32, 64
+NUMERIC, MARK, LETTER, NUMBER, REGEX_SPACE = 128, 256, 512, 1024, 2048
+
+
+CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co "
+              "Cs").split()
 
 
 def bert(**options):
@@ -32,9 +37,14 @@ def probe_flags():
     word = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
     word.add_tokens([AddedToken("<t>", single_word=True, normalized=False)])
     token = word.token_to_id("<t>")
+    digits, marks = pre_tokenizers.Digits(True).pre_tokenize_str, normalizers.StripAccents()
+    properties = [(flag, pre_tokenizers.Split(Regex(p), "removed").pre_tokenize_str)
+                  for flag, p in ((LETTER, r"\p{L}"), (NUMBER, r"\p{N}"), (REGEX_SPACE, r"\s"))]
     flags = {}
     for c in code_points():
         s, f = chr(c), 0
+        for flag, removed in properties:
+            f |= 0 if removed(s) else flag
         cleaned = clean("a" + s + "b")
         f |= REMOVED if cleaned == "ab" else SPACE if cleaned == "a b" else 0
         assert f or cleaned == "a" + s + "b", hex(c)
@@ -47,6 +57,8 @@ def probe_flags():
             f |= NONSPACING
         if token not in word.encode(s + "<t>").ids:
             f |= WORD
+        f |= NUMERIC if len(digits("a" + s)) == 2 else 0
+        f |= MARK if marks.normalize_str("a" + s) == "a" else 0
         if f:
             flags[c] = f
     # Stripping accents is decomposing and then dropping the nonspacing marks.
@@ -80,6 +92,78 @@ def probe_decompositions():
         elif found != [c]:
             mapping[c] = found
     return mapping
+
+
+def probe_compatible(decompositions):
+    """Full compatibility decompositions that differ from the canonical ones."""
+    nfkd = normalizers.NFKD().normalize_str
+    mapping = {}
+    for c in code_points():
+        if 0xAC00 <= c < 0xAC00 + 11172:
+            continue
+        found = [ord(d) for d in nfkd(chr(c))]
+        if found != decompositions.get(c, [c]):
+            mapping[c] = found
+    return mapping
+
+
+def probe_compositions(decompositions):
+    """Pairs (first, second) and what they compose to; Hangul is arithmetic."""
+    nfc = normalizers.NFC().normalize_str
+    pairs = {}
+    for c, parts in decompositions.items():
+        if len(parts) < 2:
+            continue
+        first = nfc("".join(map(chr, parts[:-1])))
+        if len(first) == 1 and nfc(first + chr(parts[-1])) == chr(c):
+            pairs[ord(first), parts[-1]] = c
+    return pairs
+
+
+def probe_newer():
+    """What the library's regular expressions say of characters that came after Unicode 14, the
+    version of the oldest PCRE2 that is used."""
+    assert unicodedata.unidata_version == "14.0.0", "this table needs Python 3.11"
+    removed = lambda p: pre_tokenizers.Split(Regex(r"\p{%s}" % p), "removed").pre_tokenize_str
+    unassigned = removed("Cn")
+    points = [c for c in code_points()
+              if unicodedata.category(chr(c)) == "Cn" and unassigned(chr(c))]
+    categories = {name: removed(name) for name in CATEGORIES}
+    extra = [(bit, removed(name)) for bit, name in
+             ((1, "Alphabetic"), (2, "Lowercase"), (4, "Uppercase"), (8, "Han"))]
+    newer = {}
+    for c in points:
+        category = [name for name, test in categories.items() if not test(chr(c))]
+        assert len(category) == 1, (hex(c), category)
+        newer[c] = category[0], sum(bit for bit, test in extra if not test(chr(c)))
+    return newer
+
+
+def probe_scripts():
+    """Numbers of the classes that UnicodeScripts splits between; 0 is with any."""
+    split = pre_tokenizers.UnicodeScripts().pre_tokenize_str
+    runs = []  # [first, last]
+    for c in code_points():
+        if runs and runs[-1][1] + 1 == c and len(split(chr(c - 1) + chr(c))) == 1:
+            runs[-1][1] = c
+        else:
+            runs.append([c, c])
+    # A run may begin with one that goes with any; those are found one by one.
+    known, scripts = [], {}
+    for first, last in runs:
+        for c in range(first, last + 1):
+            if len(split("a" + chr(c))) == 1 and len(split("\u4e00" + chr(c))) == 1:
+                continue
+            kind = scripts.get(c - 1, 0) if c > first else 0
+            if not kind:
+                matching = [k for k, r in enumerate(known) if len(split(r + chr(c))) == 1]
+                assert len(matching) <= 1, hex(c)
+                if not matching:
+                    matching = [len(known)]
+                    known.append(chr(c))
+                kind = matching[0] + 1
+            scripts[c] = kind
+    return scripts
 
 
 def probe_ranks(decompositions):
@@ -147,12 +231,19 @@ def main():
     flags = probe_flags()
     lower, decompositions = probe_lower(), probe_decompositions()
     ranks = probe_ranks(decompositions)
+    compositions, scripts = probe_compositions(decompositions), probe_scripts()
+    compatible, newer = probe_compatible(decompositions), probe_newer()
     several = {c: m for c, m in lower.items() if len(m) != 1}
     assert several == {0x130: [0x69, 0x307]}, several
     pool, decomposed = [], []
     for c in sorted(decompositions):
         decomposed.append("{0x%x, %d, %d}" % (c, len(pool), len(decompositions[c])))
         pool += ["0x%x" % d for d in decompositions[c]]
+    wider = []
+    for c in sorted(compatible):
+        wider.append("{0x%x, %d, %d}" % (c, len(pool), len(compatible[c])))
+        pool += ["0x%x" % d for d in compatible[c]]
+    composed = ["{0x%x, 0x%x, 0x%x}" % (*pair, compositions[pair]) for pair in sorted(compositions)]
     text = f"""// SPDX-License-Identifier: Apache-2.0
 // What the tokenizers library ({tokenizers.__version__}) does with each code point. Generated by
 // tools/make_unicode_tables.py from the library's own answers; do not edit.
@@ -182,6 +273,26 @@ const Decomposition kDecompositions[] = {{
 {rows(decomposed)}
 }};
 const std::size_t kDecompositionCount = std::size(kDecompositions);
+
+const Decomposition kCompatible[] = {{
+{rows(wider)}
+}};
+const std::size_t kCompatibleCount = std::size(kCompatible);
+
+const Composition kCompositions[] = {{
+{rows(composed)}
+}};
+const std::size_t kCompositionCount = std::size(kCompositions);
+
+const ScriptRange kScripts[] = {{
+{rows("{0x%x, 0x%x, %d}" % tuple(r) for r in ranges(scripts))}
+}};
+const std::size_t kScriptCount = std::size(kScripts);
+
+const NewerRange kNewer[] = {{
+{rows('{0x%x, 0x%x, "%s", %d}' % (a, b, *v) for a, b, v in ranges(newer))}
+}};
+const std::size_t kNewerCount = std::size(kNewer);
 
 const char32_t kDecomposed[] = {{
 {rows(pool)}

@@ -3,7 +3,7 @@
 #include "regard/tokenizer/added_tokens.h"
 
 #include <algorithm>
-#include <numeric>
+#include <functional>
 
 #include "regard/platform/utf8.h"
 #include "regard/tokenizer/unicode_tables.h"
@@ -46,47 +46,63 @@ std::size_t skip_space_right(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(std::vector<std::string> patterns, std::vector<int> numbers) {
-  std::vector<std::size_t> order(patterns.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const auto byte_a = static_cast<unsigned char>(patterns[a][0]);
-    const auto byte_b = static_cast<unsigned char>(patterns[b][0]);
-    if (byte_a != byte_b) return byte_a < byte_b;
-    return patterns[a].size() > patterns[b].size();
-  });
-  first_.assign(257, 0);
-  for (const std::size_t i : order) {
-    ++first_[static_cast<unsigned char>(patterns[i][0]) + std::size_t{1}];
-    numbers_.push_back(numbers[i]);
-    patterns_.push_back(std::move(patterns[i]));
+AddedTokenMatcher::AddedTokenMatcher(const std::vector<std::string>& patterns,
+                                     const std::vector<int>& numbers) {
+  if (patterns.empty()) return;
+  lengths_.resize(256);
+  begins_.resize(256 * 256, false);
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    const std::string& pattern = patterns[i];
+    if (patterns_.id(pattern)) continue;
+    patterns_.insert(pattern, numbers[i]);
+    const std::size_t first = static_cast<unsigned char>(pattern[0]);
+    std::vector<std::size_t>& lengths = lengths_[first];
+    const auto place =
+        std::lower_bound(lengths.begin(), lengths.end(), pattern.size(), std::greater<>());
+    if (place == lengths.end() || *place != pattern.size()) lengths.insert(place, pattern.size());
+    if (pattern.size() > 1) {
+      begins_[first << 8 | static_cast<unsigned char>(pattern[1])] = true;
+    } else {
+      const auto from = begins_.begin() + static_cast<std::ptrdiff_t>(first << 8);
+      std::fill(from, from + 256, true);
+    }
   }
-  std::partial_sum(first_.begin(), first_.end(), first_.begin());
+}
+
+std::pair<int, std::size_t> AddedTokenMatcher::find(std::string_view text, std::size_t at) const {
+  const std::size_t first = static_cast<unsigned char>(text[at]);
+  if (lengths_[first].empty()) return {-1, 0};
+  const std::size_t second = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0;
+  if (!begins_[first << 8 | second]) return {-1, 0};
+  for (const std::size_t length : lengths_[first]) {
+    if (length > text.size() - at) continue;
+    if (const auto number = patterns_.id(text.substr(at, length))) {
+      return {static_cast<int>(*number), length};
+    }
+  }
+  return {-1, 0};
 }
 
 std::vector<AddedMatch> AddedTokenMatcher::split(std::string_view text,
                                                  const std::vector<AddedToken>& tokens) const {
   std::vector<AddedMatch> out;
   std::size_t done = 0;
-  for (std::size_t at = 0; at < text.size() && !patterns_.empty();) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    std::uint32_t found = first_[byte];
-    const std::uint32_t end = first_[byte + std::size_t{1}];
-    while (found < end && !text.substr(at).starts_with(patterns_[found])) ++found;
-    if (found == end) {
+  for (std::size_t at = 0; at < text.size() && !lengths_.empty();) {
+    const auto [number, length] = find(text, at);
+    if (number < 0) {
       ++at;
       continue;
     }
     std::size_t start = at;
-    std::size_t stop = at + patterns_[found].size();
+    std::size_t stop = at + length;
     at = stop;
-    const AddedToken& token = tokens[static_cast<std::size_t>(numbers_[found])];
+    const AddedToken& token = tokens[static_cast<std::size_t>(number)];
     if (token.single_word && (word_before(text, start) || word_after(text, stop))) continue;
     if (token.lstrip) start = std::max(skip_space_left(text, start), done);
     if (token.rstrip) stop = skip_space_right(text, stop);
     if (start >= stop) continue;  // white space that the match before has taken
     if (done < start) out.push_back({-1, {done, start}});
-    out.push_back({numbers_[found], {start, stop}});
+    out.push_back({number, {start, stop}});
     done = stop;
   }
   if (done < text.size()) out.push_back({-1, {done, text.size()}});

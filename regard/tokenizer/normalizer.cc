@@ -1,109 +1,247 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cleaning, spaces around Chinese characters, accents and case, in the order of the tokenizers
-// library (tokenizers/src/normalizers/bert.rs), and its rule for offsets: a character that
-// replaces another takes that one's bytes, one that is inserted takes those of the character
-// before it.
+// By the rules of the tokenizers library (tokenizers/src/normalizers).
 #include "regard/tokenizer/normalizer.h"
 
 #include <algorithm>
+#include <array>
+#include <type_traits>
 
 #include "regard/platform/utf8.h"
+#include "regard/tokenizer/sentencepiece_normalizer.h"
 #include "regard/tokenizer/unicode_tables.h"
 
 namespace regard {
 namespace {
 
-struct Char {
-  char32_t value;
-  Span origin;
+// Rewrites the text when visit(character, rewriter) is to be asked for some character.
+template <typename Needed, typename Visit>
+void each_character(NormalText& text, const Needed& needed, const Visit& visit) {
+  const std::string_view view = text.view();
+  std::size_t first = 0;
+  while (first < view.size()) {
+    const CodePoint point = decode_utf8(view, first);
+    if (needed(point.value)) break;
+    first += point.size;
+  }
+  if (first >= view.size()) return;
+  Rewriter rewriter(text);
+  rewriter.keep(first);
+  while (!rewriter.done()) {
+    const CodePoint point = decode_utf8(view, rewriter.at());
+    if (needed(point.value)) {
+      visit(point.value, point.size, rewriter);
+    } else {
+      rewriter.keep(point.size);
+    }
+  }
+  rewriter.finish();
+}
+
+void drop(NormalText& text, std::uint16_t flag) {
+  each_character(
+      text, [&](char32_t c) { return (unicode_flags(c) & flag) != 0; },
+      [](char32_t, std::size_t size, Rewriter& rewriter) { rewriter.skip(size); });
+}
+
+void lowercase(NormalText& text) {
+  constexpr char32_t kDottedI = 0x130;
+  each_character(
+      text, [](char32_t c) { return c == kDottedI || simple_lower(c) != c; },
+      [](char32_t c, std::size_t, Rewriter& rewriter) {
+        if (c == kDottedI) {
+          rewriter.replace(U'i');
+          rewriter.insert(char32_t{0x307});
+        } else {
+          rewriter.replace(simple_lower(c));
+        }
+      });
+}
+
+bool all_printable_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
+}
+
+void apply(NormalText& text, const BertNormalizer& options) {
+  if (all_printable_ascii(text.view())) {
+    if (!options.lowercase) return;
+    std::string lower(text.view());
+    for (char& c : lower) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+    }
+    return text.set_same_shape(std::move(lower));
+  }
+  if (options.clean_text) {
+    each_character(
+        text,
+        [](char32_t c) { return c != U' ' && (unicode_flags(c) & (kRemoved | kSpace)) != 0; },
+        [](char32_t c, std::size_t size, Rewriter& rewriter) {
+          if (unicode_flags(c) & kRemoved) {
+            rewriter.skip(size);
+          } else {
+            rewriter.replace(U' ');
+          }
+        });
+  }
+  if (options.handle_chinese_chars) {
+    each_character(
+        text, [](char32_t c) { return (unicode_flags(c) & kChinese) != 0; },
+        [](char32_t c, std::size_t, Rewriter& rewriter) {
+          rewriter.replace(U' ');
+          rewriter.insert(c);
+          rewriter.insert(U' ');
+        });
+  }
+  if (options.strip_accents) {
+    to_normal_form(text, NormalForm::kNfd);
+    drop(text, kNonspacing);
+  }
+  if (options.lowercase) lowercase(text);
+}
+
+void apply(NormalText& text, NormalForm form) { to_normal_form(text, form); }
+void apply(NormalText& text, const LowercaseNormalizer&) { lowercase(text); }
+void apply(NormalText& text, const StripAccentsNormalizer&) { drop(text, kMark); }
+
+// SentencePiece's nmt rule.
+void apply(NormalText& text, const NmtNormalizer&) {
+  const auto removed = [](char32_t c) {
+    return (c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F ||
+           c == 0x8F || c == 0x9F;
+  };
+  const auto space = [](char32_t c) {
+    return c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 ||
+           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+           c == 0xFEFF || c == 0xFFFD;
+  };
+  each_character(
+      text, [&](char32_t c) { return removed(c) || space(c); },
+      [&](char32_t c, std::size_t size, Rewriter& rewriter) {
+        if (removed(c)) {
+          rewriter.skip(size);
+        } else {
+          rewriter.replace(U' ');
+        }
+      });
+}
+
+void apply(NormalText& text, const ByteLevelNormalizer&) { to_byte_characters(text); }
+
+void apply(NormalText& text, const StripNormalizer& options) {
+  const std::string_view view = text.view();
+  const auto blank = [&](std::size_t at) {
+    return (unicode_flags(decode_utf8(view, at).value) & kSplitSpace) != 0;
+  };
+  std::size_t start = 0, end = view.size();
+  while (options.left && start < end && blank(start)) start += decode_utf8(view, start).size;
+  while (options.right && end > start) {
+    std::size_t before = end - 1;
+    while ((static_cast<unsigned char>(view[before]) & 0xC0) == 0x80) --before;
+    if (!blank(before)) break;
+    end = before;
+  }
+  if (start == 0 && end == view.size()) return;
+  Rewriter rewriter(text);
+  rewriter.skip(start);
+  rewriter.keep(end - start);
+  rewriter.finish();
+}
+
+void apply(NormalText& text, const ReplaceNormalizer& options) {
+  std::vector<Span> found;
+  options.pattern.find(text.view(), found);
+  if (found.empty() || text.empty()) return;
+  Rewriter rewriter(text);
+  for (const Span& match : found) {
+    rewriter.keep(match.start - rewriter.at());
+    rewriter.skip(match.end - match.start);
+    rewriter.insert(options.content);
+  }
+  rewriter.keep(text.size() - rewriter.at());
+  rewriter.finish();
+}
+
+void apply(NormalText& text, const PrependNormalizer& options) {
+  if (text.empty()) return;
+  Rewriter rewriter(text);
+  rewriter.prepend(options.text);
+  rewriter.keep(text.size());
+  rewriter.finish();
+}
+
+void apply(NormalText& text, const AppendNormalizer& options) {
+  Rewriter rewriter(text);
+  rewriter.keep(text.size());
+  rewriter.insert(options.text);
+  rewriter.finish();
+}
+
+void apply(NormalText& text, const std::shared_ptr<const CharsMap>& map) { map->apply(text); }
+
+void apply(NormalText& text, const SentencePieceNormalizer& options) {
+  apply_sentencepiece(text, options);
+}
+
+// The stand-ins, and for each character below their end the byte it stands for or -1.
+struct ByteAlphabet {
+  std::array<char32_t, 256> character;
+  std::array<std::int16_t, 324> byte;
+  ByteAlphabet() {
+    byte.fill(-1);
+    char32_t next = 256;
+    for (std::size_t b = 0; b < 256; ++b) {
+      const bool printable =
+          (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
+      character[b] = printable ? static_cast<char32_t>(b) : next++;
+      byte[character[b]] = static_cast<std::int16_t>(b);
+    }
+  }
 };
 
-std::vector<Char> read(std::string_view piece, std::size_t offset, bool clean) {
-  std::vector<Char> chars;
-  chars.reserve(piece.size());
-  for (std::size_t at = 0; at < piece.size();) {
-    const CodePoint point = decode_utf8(piece, at);
-    const Span origin{offset + at, offset + at + point.size};
-    at += point.size;
-    char32_t value = point.value;
-    if (clean) {
-      const std::uint8_t flags = unicode_flags(value);
-      if (flags & kRemoved) continue;
-      if (flags & kSpace) value = U' ';
-    }
-    chars.push_back({value, origin});
-  }
-  return chars;
-}
-
-std::vector<Char> space_chinese(const std::vector<Char>& chars) {
-  std::vector<Char> out;
-  out.reserve(chars.size() + 16);
-  for (const Char& c : chars) {
-    const bool chinese = unicode_flags(c.value) & kChinese;
-    if (chinese) out.push_back({U' ', c.origin});
-    out.push_back(c);
-    if (chinese) out.push_back({U' ', c.origin});
-  }
-  return out;
-}
-
-// NFD, then without nonspacing marks.
-std::vector<Char> strip_accents(const std::vector<Char>& chars) {
-  struct Decomposed {
-    char32_t value;
-    std::uint8_t rank;
-    bool inserted;  // the second or a later part of a decomposition
-  };
-  std::vector<Decomposed> all;
-  all.reserve(chars.size());
-  for (const Char& c : chars) {
-    char32_t hangul[3];
-    const auto parts = decomposition(c.value, hangul);
-    if (parts.empty()) all.push_back({c.value, combining_rank(c.value), false});
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      all.push_back({parts[i], combining_rank(parts[i]), i > 0});
-    }
-  }
-  for (auto at = all.begin(); at != all.end();) {
-    if (at->rank == 0) {
-      ++at;
-      continue;
-    }
-    const auto end = std::find_if(at, all.end(), [](const Decomposed& c) { return c.rank == 0; });
-    std::stable_sort(at, end,
-                     [](const Decomposed& a, const Decomposed& b) { return a.rank < b.rank; });
-    at = end;
-  }
-  std::vector<Char> out;
-  out.reserve(all.size());
-  std::size_t next = 0;  // the character that the next replacement replaces
-  for (const Decomposed& c : all) {
-    const std::size_t from = c.inserted ? std::max<std::size_t>(next, 1) - 1 : next++;
-    if (!(unicode_flags(c.value) & kNonspacing)) out.push_back({c.value, chars[from].origin});
-  }
-  return out;
+const ByteAlphabet& alphabet() {
+  static const ByteAlphabet made;
+  return made;
 }
 
 }  // namespace
 
-NormalText normalize(std::string_view piece, std::size_t offset, const NormalizerOptions& options) {
-  std::vector<Char> chars = read(piece, offset, options.clean_text);
-  if (options.handle_chinese_chars) chars = space_chinese(chars);
-  if (options.strip_accents) chars = strip_accents(chars);
-  NormalText out;
-  out.text.reserve(piece.size() + 16);
-  out.origin.reserve(piece.size() + 16);
-  for (const Char& c : chars) {
-    if (options.lowercase && c.value == 0x130) {
-      append_utf8(out.text, U'i');
-      append_utf8(out.text, 0x307);
-    } else {
-      append_utf8(out.text, options.lowercase ? simple_lower(c.value) : c.value);
-    }
-    out.origin.resize(out.text.size(), c.origin);
+void normalize(NormalText& text, const std::vector<Normalizer>& normalizers) {
+  for (const Normalizer& normalizer : normalizers) {
+    std::visit([&](const auto& options) { apply(text, options); }, normalizer);
   }
-  return out;
+}
+
+char32_t byte_character(unsigned char byte) { return alphabet().character[byte]; }
+
+void to_byte_characters(NormalText& text) {
+  const std::string_view view = text.view();
+  Rewriter rewriter(text);
+  while (!rewriter.done()) {
+    const std::size_t at = rewriter.at();
+    const std::size_t size = decode_utf8(view, at).size;
+    if (size == 1) {
+      rewriter.replace(byte_character(static_cast<unsigned char>(view[at])));
+      continue;
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      rewriter.insert(byte_character(static_cast<unsigned char>(view[at + i])),
+                      text.original(at + i, at + i + 1));
+    }
+    rewriter.skip(size);
+  }
+  rewriter.finish();
+}
+
+bool bytes_of(std::string_view piece, std::string& bytes) {
+  bytes.clear();
+  for (std::size_t at = 0; at < piece.size();) {
+    const CodePoint point = decode_utf8(piece, at);
+    if (!point.valid || point.value >= alphabet().byte.size()) return false;
+    const int byte = alphabet().byte[point.value];
+    if (byte < 0) return false;
+    bytes += static_cast<char>(byte);
+    at += point.size;
+  }
+  return true;
 }
 
 }  // namespace regard

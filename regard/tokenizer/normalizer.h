@@ -1,35 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// BertNormalizer of the tokenizers library, with the way back to the bytes of the text.
+// The normalisers of the tokenizers library, and SentencePiece's own.
 #pragma once
 
+#include <memory>
 #include <string>
-#include <string_view>
+#include <variant>
 #include <vector>
 
-#include "regard/tokenizer/tokenizer.h"
+#include "regard/tokenizer/charsmap.h"
+#include "regard/tokenizer/normal_text.h"
+#include "regard/tokenizer/regex.h"
+#include "regard/tokenizer/unicode_normal.h"
 
 namespace regard {
 
-struct NormalizerOptions {
+struct BertNormalizer {
   bool clean_text = true;
   bool handle_chinese_chars = true;
   bool strip_accents = true;
   bool lowercase = true;
 };
-
-// A text after normalising. origin[i]: the bytes of the whole text that text[i] came from.
-struct NormalText {
+struct LowercaseNormalizer {};
+struct StripAccentsNormalizer {};
+struct NmtNormalizer {};
+struct ByteLevelNormalizer {};
+struct StripNormalizer {
+  bool left = true, right = true;
+};
+struct ReplaceNormalizer {
+  Regex pattern;
+  std::string content;
+};
+struct PrependNormalizer {
   std::string text;
-  std::vector<Span> origin;
-
-  // Bytes of the whole text that text[start, end) came from; start < end.
-  Span original(std::size_t start, std::size_t end) const {
-    return {origin[start].start, origin[end - 1].end};
-  }
+};
+struct AppendNormalizer {
+  std::string text;
+};
+// SentencePiece's normalizer_spec, of which the ids of a .model are made.
+struct SentencePieceNormalizer {
+  std::shared_ptr<const CharsMap> map;  // none: characters stay as they are
+  bool add_dummy_prefix = true;
+  bool remove_extra_whitespaces = true;
+  bool escape_whitespaces = true;
+  std::vector<std::string> user_defined;  // kept as typed
 };
 
-// `piece` starts `offset` bytes into the whole text. No state is kept across pieces: marks are not
-// reordered over their borders.
-NormalText normalize(std::string_view piece, std::size_t offset, const NormalizerOptions& options);
+using Normalizer =
+    std::variant<BertNormalizer, NormalForm, LowercaseNormalizer, StripAccentsNormalizer,
+                 NmtNormalizer, ByteLevelNormalizer, StripNormalizer, ReplaceNormalizer,
+                 PrependNormalizer, AppendNormalizer, std::shared_ptr<const CharsMap>,
+                 SentencePieceNormalizer>;
+
+// Applies them in their order.
+void normalize(NormalText& text, const std::vector<Normalizer>& normalizers);
+
+// GPT-2's printable stand-in for a byte: U+0120 for a space.
+char32_t byte_character(unsigned char byte);
+// Each byte becomes its stand-in.
+void to_byte_characters(NormalText& text);
+// The bytes that a piece of stand-ins spells; false when it holds another character.
+bool bytes_of(std::string_view piece, std::string& bytes);
 
 }  // namespace regard

@@ -20,10 +20,16 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
+// A token's span is the bytes of its own text that its piece came from, by the tokenizers library's
+// rules for what a normaliser replaced, inserted or dropped. A piece that has part of a character
+// as typed (byte-level pieces, byte fallback) has just those bytes: the library, which counts in
+// characters, gives the whole character. So rounding a span outwards to whole characters gives the
+// library's offsets, except under Unigram's byte fallback, where the library gives every byte of
+// an unknown stretch the whole stretch.
 struct Token {
   std::int64_t id = 0;
   std::string text;       // the piece as the vocabulary spells it: "##ing", "[CLS]"
-  Span span;              // bytes of its own text; start = end for tokens that the template added
+  Span span;              // start = end for tokens that the template added
   int sequence = -1;      // 0: first text, 1: second text, -1: added by the template
   std::int64_t type = 0;  // token type (segment) id
   bool special = false;   // [CLS], [SEP], [UNK] ... typed or added; [UNK] for unknown words is not
@@ -32,6 +38,9 @@ struct Token {
 struct Encoding {
   std::vector<Token> tokens;
 };
+
+struct TokenizerParts;
+struct GgufVocabulary;
 
 // Thread safety: immutable after open; any number of threads.
 class Tokenizer {
@@ -42,6 +51,8 @@ class Tokenizer {
   static Tokenizer open(const std::string& folder);
   // From the text of a tokenizer.json; `file` names it in errors.
   static Tokenizer from_json(std::string_view json, const std::string& file);
+  // From the vocabulary of a GGUF file, which `file` names in errors.
+  static Tokenizer from_gguf(const GgufVocabulary& vocabulary, const std::string& file);
   // True when open() would find a file to read.
   static bool present(const std::string& folder);
 
@@ -58,10 +69,11 @@ class Tokenizer {
   std::optional<std::string> piece(std::int64_t id) const;
   std::optional<std::int64_t> id(std::string_view piece) const;
   bool is_special(std::int64_t id) const;
-  // "WordPiece"; for `models info`.
+  // "BPE", "Unigram", "WordPiece" or "WordLevel"; for `models info`.
   std::string kind() const;
 
  private:
+  static Tokenizer make(TokenizerParts parts, const std::string& file);
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;

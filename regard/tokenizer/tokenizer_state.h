@@ -1,29 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a Tokenizer is made of, and the readers that fill it.
+// What a Tokenizer is made of, and the readers that fill it. Each throws Error for anything that it
+// does not know: the file, the key, what was found and what is supported.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "regard/platform/json.h"
 #include "regard/tokenizer/added_tokens.h"
+#include "regard/tokenizer/model.h"
 #include "regard/tokenizer/normalizer.h"
 #include "regard/tokenizer/post_processor.h"
+#include "regard/tokenizer/pre_tokenizer.h"
 #include "regard/tokenizer/tokenizer.h"
-#include "regard/tokenizer/wordpiece.h"
 
 namespace regard {
 
 struct TokenizerParts {
-  WordPiece model;
-  NormalizerOptions normalizer;
+  std::unique_ptr<const Model> model;
+  std::vector<Normalizer> normalizers;
+  std::vector<PreTokenizer> pre_tokenizers;
   PostProcessor post_processor;
   std::vector<AddedToken> added;
 };
 
-// Throws Error for anything that it does not know: `file`, the key, what was found and what is
-// supported.
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file);
+
+// The parts of tokenizer.json, each given as the value of its key.
+std::unique_ptr<const Model> read_model(const Json& model, const std::string& file);
+void read_normalizer(const Json& normalizer, const std::string& file, std::vector<Normalizer>& out);
+void read_pre_tokenizer(const Json& pre_tokenizer, const std::string& file,
+                        std::vector<PreTokenizer>& out);
+void read_post_processor(const Json& processor, PostProcessor& out);
 
 // From vocab.txt, one piece a line, and tokenizer_config.json when it is there.
 TokenizerParts read_vocab_txt(const std::string& folder);

@@ -10,6 +10,7 @@
 #include "regard/platform/json.h"
 #include "regard/platform/mapped_file.h"
 #include "regard/tokenizer/tokenizer_state.h"
+#include "regard/tokenizer/wordpiece.h"
 
 namespace regard {
 namespace {
@@ -40,7 +41,7 @@ void read_name(const Json& config, std::string_view key, std::string& name) {
   name = found->is_object() ? found->at("content").string() : found->string();
 }
 
-void read_config(const std::string& file, NormalizerOptions& normalizer, SpecialNames& names) {
+void read_config(const std::string& file, BertNormalizer& normalizer, SpecialNames& names) {
   const JsonDocument document = JsonDocument::parse(read_text_file(file, kLongestFile), file);
   const Json config = document.root();
   const auto flag = [&](std::string_view key, bool otherwise) {
@@ -62,25 +63,32 @@ void read_config(const std::string& file, NormalizerOptions& normalizer, Special
 TokenizerParts read_vocab_txt(const std::string& folder) {
   const std::string file = folder + "/vocab.txt";
   const std::string config = folder + "/tokenizer_config.json";
-  TokenizerParts parts;
+  Vocabulary vocabulary;
+  BertNormalizer normalizer;
   SpecialNames names;
-  read_lines(read_text_file(file, kLongestFile), file, parts.model.vocabulary);
-  if (std::filesystem::exists(config)) read_config(config, parts.normalizer, names);
+  read_lines(read_text_file(file, kLongestFile), file, vocabulary);
+  if (std::filesystem::exists(config)) read_config(config, normalizer, names);
 
   const auto needed = [&](const std::string& name) {
-    const auto id = parts.model.vocabulary.id(name);
+    const auto id = vocabulary.id(name);
     if (!id) throw Error::at(file, "", fmt::format("a line \"{}\"", name), "none");
     return *id;
   };
-  parts.model.unknown = names.unknown;
-  parts.model.unknown_id = needed(names.unknown);
-  parts.post_processor =
-      PostProcessor::bert({needed(names.cls), names.cls}, {needed(names.sep), names.sep});
+  WordPieceOptions options;
+  options.unknown_id = needed(names.unknown);
+  TokenizerParts parts;
+  parts.normalizers.emplace_back(normalizer);
+  parts.pre_tokenizers.emplace_back(BertPreTokenizer{});
+  parts.post_processor.steps.emplace_back(
+      TemplateStep::bert({needed(names.cls), names.cls}, {needed(names.sep), names.sep}));
+  // As transformers does, a name that is no line becomes the next id.
+  auto next = vocabulary.size();
   for (const std::string* name :
        {&names.unknown, &names.sep, &names.pad, &names.cls, &names.mask}) {
-    const auto id = parts.model.vocabulary.id(*name);
-    if (id) parts.added.push_back({.content = *name, .id = *id, .special = true});
+    const auto id = vocabulary.id(*name);
+    parts.added.push_back({.content = *name, .id = id ? *id : next++, .special = true});
   }
+  parts.model = make_wordpiece(std::move(vocabulary), options);
   return parts;
 }
 

@@ -1,71 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vocabulary, and WordPiece over it: the longest piece first, from the left (Wu et al. 2016,
-// arXiv:1609.08144, as BERT applies it).
+// WordPiece: the longest piece first, from the left (Wu et al. 2016, arXiv:1609.08144, as BERT
+// applies it), and WordLevel: a word is a piece or unknown.
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "regard/tokenizer/tokenizer.h"
+#include "regard/tokenizer/model.h"
 
 namespace regard {
 
-// Pieces and their ids. All pieces lie in one string.
-// Thread safety: any number of readers after the last insert().
-class Vocabulary {
- public:
-  // Ids beyond are refused by the readers, so that a broken file cannot ask for much memory.
-  static constexpr std::int64_t kHighestId = (1 << 22) - 1;
-
-  // Room for that many pieces and bytes.
-  void reserve(std::size_t pieces, std::size_t bytes);
-  // Of a piece that comes twice, and of an id that comes twice, the later wins. 0 <= id <=
-  // kHighestId.
-  void insert(std::string_view piece, std::int64_t id);
-
-  std::optional<std::int64_t> id(std::string_view piece) const;
-  std::optional<std::string_view> piece(std::int64_t id) const;
-  // Highest id + 1.
-  std::int64_t size() const { return static_cast<std::int64_t>(by_id_.size()); }
-  // Different pieces.
-  std::size_t pieces() const { return entries_.size(); }
-  // Bytes of the longest piece.
-  std::size_t longest() const { return longest_; }
-
- private:
-  struct Entry {
-    std::size_t offset;
-    std::uint32_t length;
-    std::uint32_t hash;
-    std::int64_t id;
-  };
-  std::string_view view(const Entry& entry) const {
-    return std::string_view(arena_).substr(entry.offset, entry.length);
-  }
-  std::size_t slot(std::string_view piece, std::uint32_t hash) const;
-  void grow(std::size_t slots);
-
-  std::string arena_;
-  std::vector<Entry> entries_;
-  std::vector<std::uint32_t> table_;  // open addressing: index of the entry + 1, 0 for free
-  std::vector<std::uint32_t> by_id_;  // the same, by id
-  std::size_t longest_ = 0;
-};
-
-struct WordPiece {
-  Vocabulary vocabulary;
-  std::string unknown = "[UNK]";
+struct WordPieceOptions {
   std::int64_t unknown_id = 0;
   std::string prefix = "##";       // of pieces that continue a word
   std::size_t longest_word = 100;  // characters; longer words are unknown
-
-  // Appends the id and the bytes in `word` of each piece; the unknown token over the whole word
-  // when it cannot be spelt. `word` is not empty.
-  void split(std::string_view word, std::vector<std::pair<std::int64_t, Span>>& out) const;
 };
+
+// The unknown piece stands over the whole word when it cannot be spelt.
+std::unique_ptr<const Model> make_wordpiece(Vocabulary vocabulary, WordPieceOptions options);
+
+// unknown_id -1: there is none, and an unknown word is an Error that names `file`.
+std::unique_ptr<const Model> make_word_level(Vocabulary vocabulary, std::int64_t unknown_id,
+                                             std::string file);
 
 }  // namespace regard

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What cuts a word into pieces: the four models of tokenizer.json, and SentencePiece's own BPE.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "regard/tokenizer/vocabulary.h"
+
+namespace regard {
+
+// A piece of a word: its id and its bytes in the word.
+struct Piece {
+  std::int64_t id;
+  std::uint32_t start, end;
+};
+
+// What a model remembers while a text is cut. One for each call; not shared between threads.
+class ModelMemory {
+ public:
+  virtual ~ModelMemory() = default;
+};
+
+// Thread safety: immutable after construction; any number of threads.
+class Model {
+ public:
+  virtual ~Model() = default;
+  // "BPE"; as tokenizer.json calls it.
+  virtual std::string kind() const = 0;
+  virtual const Vocabulary& vocabulary() const = 0;
+  // True when cut_bytes() may be called: the vocabulary has GPT-2's stand-in of every byte.
+  virtual bool takes_bytes() const { return false; }
+  virtual std::unique_ptr<ModelMemory> memory() const { return nullptr; }
+  // Appends the pieces of a word, which is not empty and valid UTF-8; `memory` is of this model's
+  // memory(). Throws Error when the word has no spelling.
+  virtual void cut(std::string_view word, ModelMemory* memory, std::vector<Piece>& out) const = 0;
+  // The same for a word of bytes that the vocabulary's pieces spell in stand-ins.
+  virtual void cut_bytes(std::string_view, ModelMemory*, std::vector<Piece>&) const {}
+};
+
+// The pieces <0x00> to <0xFF>, which spell what is no piece. Thread safety: immutable.
+class BytePieces {
+ public:
+  BytePieces() = default;
+  explicit BytePieces(const Vocabulary& vocabulary);
+  // -1 when the vocabulary has no such piece.
+  std::int64_t id(unsigned char byte) const { return ids_.empty() ? -1 : ids_[byte]; }
+  // True when there is one for each of the bytes.
+  bool spell(std::string_view bytes) const;
+
+ private:
+  std::vector<std::int64_t> ids_;
+};
+
+}  // namespace regard

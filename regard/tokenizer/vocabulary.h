@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A vocabulary: pieces and their ids, found either way.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "regard/tokenizer/tokenizer.h"
+
+namespace regard {
+
+// Pieces and their ids. All pieces lie in one string.
+// Thread safety: any number of readers after the last insert().
+class Vocabulary {
+ public:
+  // Ids beyond are refused by the readers, so that a broken file cannot ask for much memory.
+  static constexpr std::int64_t kHighestId = (1 << 22) - 1;
+  static constexpr std::uint64_t kEmptyHash = 14695981039346656037u;
+
+  // The hash of a piece followed by c, from the hash of the piece (kEmptyHash of the empty one).
+  static std::uint64_t hash_step(std::uint64_t hash, char c) {
+    return (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  }
+
+  // Room for that many pieces and bytes.
+  void reserve(std::size_t pieces, std::size_t bytes);
+  // Of a piece that comes twice, and of an id that comes twice, the later wins. 0 <= id <=
+  // kHighestId.
+  void insert(std::string_view piece, std::int64_t id);
+
+  std::optional<std::int64_t> id(std::string_view piece) const;
+  // The same for a piece whose hash is known; -1 when there is none.
+  std::int64_t id_of_hashed(std::string_view piece, std::uint64_t hash) const;
+  // The id of a piece in two parts; -1 when there is none.
+  std::int64_t id_of_joined(std::string_view first, std::string_view second) const;
+  std::optional<std::string_view> piece(std::int64_t id) const;
+  // Highest id + 1.
+  std::int64_t size() const { return static_cast<std::int64_t>(by_id_.size()); }
+  // Different pieces.
+  std::size_t pieces() const { return entries_.size(); }
+  // Bytes of the longest piece.
+  std::size_t longest() const { return longest_; }
+
+ private:
+  struct Entry {
+    std::uint32_t offset;
+    std::uint32_t length;
+    std::uint32_t hash;
+    std::int32_t id;
+  };
+  std::string_view view(const Entry& entry) const {
+    return std::string_view(arena_).substr(entry.offset, entry.length);
+  }
+  std::size_t slot(std::string_view piece, std::uint32_t hash) const;
+  void grow(std::size_t slots);
+
+  std::string arena_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> table_;  // open addressing: index of the entry + 1, 0 for free
+  std::vector<std::uint32_t> by_id_;  // the same, by id
+  std::size_t longest_ = 0;
+};
+
+}  // namespace regard
