@@ -17,18 +17,6 @@
 
 namespace regard {
 
-BytePieces::BytePieces(const Vocabulary& vocabulary) {
-  ids_.resize(256, -1);
-  for (std::size_t b = 0; b < 256; ++b) {
-    ids_[b] = vocabulary.id(fmt::format("<0x{:02X}>", b)).value_or(-1);
-  }
-}
-
-bool BytePieces::spell(std::string_view bytes) const {
-  return std::all_of(bytes.begin(), bytes.end(),
-                     [&](char c) { return id(static_cast<unsigned char>(c)) >= 0; });
-}
-
 std::size_t MergeTable::slot_of(std::uint32_t left, std::uint32_t right) {
   const std::uint64_t key = std::uint64_t{left} << 32 | right;
   return static_cast<std::size_t>((key * 0x9E3779B97F4A7C15u) >> 24);
@@ -234,9 +222,8 @@ class Bpe : public Model {
     }
     std::make_heap(heap.begin(), heap.end());
     const auto offer = [&](std::int32_t at, std::int32_t next) {
-      const MergeTable::Merge merge =
-          merges_.find(symbols[static_cast<std::size_t>(at)].id,
-                       symbols[static_cast<std::size_t>(next)].id);
+      const MergeTable::Merge merge = merges_.find(symbols[static_cast<std::size_t>(at)].id,
+                                                   symbols[static_cast<std::size_t>(next)].id);
       if (merge.rank == MergeTable::kNone) return;
       heap.push_back({merge.rank, static_cast<std::uint32_t>(at), merge.id});
       std::push_heap(heap.begin(), heap.end());

@@ -14,9 +14,9 @@
 namespace regard {
 
 struct BpeOptions {
-  std::string unknown;      // of characters that are no piece; empty: they are left out
-  std::string prefix;       // of pieces that do not begin a word
-  std::string suffix;       // of pieces that end a word
+  std::string unknown;  // of characters that are no piece; empty: they are left out
+  std::string prefix;   // of pieces that do not begin a word
+  std::string suffix;   // of pieces that end a word
   bool fuse_unknown = false;
   bool byte_fallback = false;
   bool ignore_merges = false;  // a word that is a piece is that piece
@@ -49,8 +49,8 @@ class MergeTable {
 // Fills a MergeTable from pairs of pieces, the first learnt first.
 class MergeReader {
  public:
-  MergeReader(const Vocabulary& vocabulary, std::size_t prefix) :
-      vocabulary_(vocabulary), prefix_(prefix) {}
+  MergeReader(const Vocabulary& vocabulary, std::size_t prefix)
+      : vocabulary_(vocabulary), prefix_(prefix) {}
   // Nothing when all is well, else the piece that is not in the vocabulary: one of the two, or
   // what they make (the right one without the prefix of pieces that continue a word).
   std::string add(std::string_view left, std::string_view right);

@@ -93,9 +93,9 @@ CharsMap CharsMap::parse(std::string_view bytes, const std::string& file, const 
   }
   const std::size_t size = word(0);
   if (size == 0 || size % 4 != 0 || size > bytes.size() - 4) {
-    throw Error::at(file, key,
-                    fmt::format("a trie of whole units in the {} bytes there are", bytes.size() - 4),
-                    fmt::format("{} bytes", size));
+    throw Error::at(
+        file, key, fmt::format("a trie of whole units in the {} bytes there are", bytes.size() - 4),
+        fmt::format("{} bytes", size));
   }
   CharsMap map;
   map.units_.resize(size / 4);

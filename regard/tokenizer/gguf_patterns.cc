@@ -54,7 +54,8 @@ constexpr std::string_view kDeepSeekLetters =
 constexpr std::string_view kDeepSeekPunctuation =
     R"(\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+)";
 constexpr std::string_view kDeepSeekIdeographs = R"([\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7a3]+)";
-constexpr std::string_view kBloom = R"( ?[^(\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+)";
+constexpr std::string_view kBloom =
+    R"( ?[^(\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+)";
 
 // Where the bytes become stand-ins in the row of splits.
 enum class Bytes { kPlain, kGpt2 };  // as they are, or cut by GPT-2's pattern
@@ -106,23 +107,31 @@ constexpr std::array kPatterns = {
     Pattern{"codeshell", false, {R"(\p{N})"}, Bytes::kGpt2, false},
     Pattern{"exaone", false, {R"(\p{N})"}, Bytes::kGpt2, false},
     Pattern{"minerva-7b", false, {R"(\p{N})"}, Bytes::kGpt2, false},
-    Pattern{"deepseek-llm", false,
+    Pattern{"deepseek-llm",
+            false,
             {R"([\r\n])", kDeepSeekLetters, kDeepSeekPunctuation, kDeepSeekIdeographs, R"(\p{N})"},
-            Bytes::kPlain, false},
-    Pattern{"deepseek-coder", false,
+            Bytes::kPlain,
+            false},
+    Pattern{"deepseek-coder",
+            false,
             {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepSeekIdeographs, R"(\p{N})"},
-            Bytes::kPlain, false},
-    Pattern{"deepseek-v3", false,
+            Bytes::kPlain,
+            false},
+    Pattern{"deepseek-v3",
+            false,
             {R"(\p{N}{1,3})", R"([\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+)", kDeepSeek3},
-            Bytes::kPlain, false},
+            Bytes::kPlain,
+            false},
     Pattern{"bloom", false, {kBloom}, Bytes::kPlain, false},
     Pattern{"poro-chat", false, {kBloom}, Bytes::kPlain, false},
     Pattern{"gpt3-finnish", false, {kBloom}, Bytes::kPlain, false},
     Pattern{"viking", false, {kBloom, R"(\p{N})"}, Bytes::kPlain, false},
-    Pattern{"chameleon", false,
+    Pattern{"chameleon",
+            false,
             {R"(<sentinel:[0-9]+>)", R"((IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z)",
              R"(([\t\n]|    |  ))", R"(\p{N})", R"([\p{P}!-/:-@\[-`{-~])"},
-            Bytes::kGpt2, false},
+            Bytes::kGpt2,
+            false},
 };
 
 }  // namespace

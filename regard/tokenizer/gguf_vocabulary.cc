@@ -90,9 +90,8 @@ class Reader {
       const PieceType type = types_[id];
       const bool special = type == PieceType::kControl || type == PieceType::kUnknown;
       if ((!special && type != PieceType::kUserDefined) || from_.tokens[id].empty()) continue;
-      parts_.added.push_back({.content = token(id),
-                              .id = static_cast<std::int64_t>(id),
-                              .special = special});
+      parts_.added.push_back(
+          {.content = token(id), .id = static_cast<std::int64_t>(id), .special = special});
     }
   }
 
@@ -199,8 +198,8 @@ class Reader {
     if (!unk) throw wrong("unknown_token_id", "an id", "none");
     for (std::size_t id = 0; id < types_.size(); ++id) {
       const std::string name = token(id);
-      const bool usual = name == "[PAD]" || name == "[UNK]" || name == "[CLS]" ||
-                         name == "[SEP]" || name == "[MASK]";
+      const bool usual = name == "[PAD]" || name == "[UNK]" || name == "[CLS]" || name == "[SEP]" ||
+                         name == "[MASK]";
       if (types_[id] == PieceType::kControl || types_[id] == PieceType::kUnknown || usual) {
         parts_.added.push_back(
             {.content = name, .id = static_cast<std::int64_t>(id), .special = true});
@@ -231,8 +230,8 @@ class Reader {
     options.unknown_id = unknown();
     options.file = file_;
     surround(false, true);
-    parts_.model = make_unigram(vocabulary(), {from_.scores.begin(), from_.scores.end()},
-                                std::move(options));
+    parts_.model =
+        make_unigram(vocabulary(), {from_.scores.begin(), from_.scores.end()}, std::move(options));
   }
 
   const GgufVocabulary& from_;

@@ -51,8 +51,7 @@ std::string as_golden(const Encoding& encoding, const std::vector<std::string>& 
     second = second || token.sequence == 1;
     out += std::to_string(token.id) + "+" + std::to_string(token.type);
     if (token.sequence < 0 || (bytes_without_spans && token.text.starts_with("<0x"))) continue;
-    const Span span =
-        whole_characters(texts[static_cast<std::size_t>(token.sequence)], token.span);
+    const Span span = whole_characters(texts[static_cast<std::size_t>(token.sequence)], token.span);
     out += ":" + std::to_string(span.start) + "-" + std::to_string(span.end);
   }
   return out;
@@ -74,12 +73,11 @@ void compare(const Tokenizer& tokenizer, const std::string& name) {
     const std::size_t tab = cases[i].find('\t');
     std::vector<std::string> texts{unescaped(cases[i].substr(0, tab))};
     if (tab != std::string::npos) texts.push_back(unescaped(cases[i].substr(tab + 1)));
-    const std::string found =
-        as_golden(texts.size() == 1 ? tokenizer.encode(texts[0])
-                                    : tokenizer.encode_pair(texts[0], texts[1]),
-                  texts, name == "unigram_bytes");
-    EXPECT_EQ(digest(found), golden[i]) << name << " line " << i + 1 << ": " << cases[i]
-                                        << "\nfound " << found;
+    const std::string found = as_golden(
+        texts.size() == 1 ? tokenizer.encode(texts[0]) : tokenizer.encode_pair(texts[0], texts[1]),
+        texts, name == "unigram_bytes");
+    EXPECT_EQ(digest(found), golden[i])
+        << name << " line " << i + 1 << ": " << cases[i] << "\nfound " << found;
     different += digest(found) != golden[i];
   }
 }
@@ -93,9 +91,9 @@ TEST_P(TokenizerGolden, EveryLineHasTheIdsTypesAndBytesOfTheTokenizersLibrary) {
 INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                          testing::Values("uncased", "cased", "no_chinese", "raw", "gpt2", "roberta",
                                          "llama3", "qwen2", "gpt4o", "starcoder", "falcon",
-                                         "byte_normalizer", "llama2", "gemma", "clip",
-                                         "bpe_prefix", "bpe_no_unknown", "word_level", "fixed",
-                                         "t5", "xlmr", "albert", "scripts", "unigram_bytes"),
+                                         "byte_normalizer", "llama2", "gemma", "clip", "bpe_prefix",
+                                         "bpe_no_unknown", "word_level", "fixed", "t5", "xlmr",
+                                         "albert", "scripts", "unigram_bytes"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST(MiniLmGolden, EveryLineHasTheIdsTypesAndBytesOfTheTokenizersLibrary) {

@@ -24,8 +24,8 @@ Vocabulary read_vocabulary(const Json& vocab) {
 }
 
 std::unique_ptr<const Model> read_wordpiece(const Json& model) {
-  demand_known(model, {"type", "unk_token", "continuing_subword_prefix",
-                       "max_input_chars_per_word", "vocab"});
+  demand_known(model, {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word",
+                       "vocab"});
   WordPieceOptions options;
   const std::string unknown = text(model, "unk_token", "[UNK]");
   options.prefix = text(model, "continuing_subword_prefix", "##");
@@ -77,9 +77,9 @@ MergeTable read_merges(const Json& merges, const Vocabulary& vocabulary, std::si
 }
 
 std::unique_ptr<const Model> read_bpe(const Json& model, const std::string& file) {
-  demand_known(model, {"type", "dropout", "unk_token", "continuing_subword_prefix",
-                       "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
-                       "merges"});
+  demand_known(model,
+               {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+                "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
   BpeOptions options;
   options.unknown = text(model, "unk_token", "");
   options.prefix = text(model, "continuing_subword_prefix", "");
@@ -117,8 +117,7 @@ std::unique_ptr<const Model> read_unigram(const Json& model, const std::string& 
   });
   if (const auto unknown = present(model, "unk_id")) {
     options.unknown_id = unknown->integer();
-    if (options.unknown_id < 0 ||
-        options.unknown_id >= static_cast<std::int64_t>(scores.size())) {
+    if (options.unknown_id < 0 || options.unknown_id >= static_cast<std::int64_t>(scores.size())) {
       throw unknown->wrong(fmt::format("an id below the {} pieces of model.vocab", scores.size()));
     }
   }

@@ -67,8 +67,8 @@ std::string read_character(const Json& value) {
 }
 
 MetaspacePreTokenizer read_metaspace(const Json& object) {
-  demand_known(object, {"type", "replacement", "add_prefix_space", "prepend_scheme", "split",
-                        "str_rep"});
+  demand_known(object,
+               {"type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"});
   using Prepend = MetaspacePreTokenizer::Prepend;
   MetaspacePreTokenizer out;
   out.replacement = read_character(object.at("replacement"));
@@ -207,8 +207,8 @@ void read_pre_tokenizer(const Json& pre_tokenizer, const std::string& file,
     out.emplace_back(BertPreTokenizer{});
   } else if (name == "CharDelimiterSplit" || name == "Delimiter") {
     only({"type", "delimiter"});
-    out.emplace_back(DelimiterPreTokenizer{
-        decode_utf8(read_character(pre_tokenizer.at("delimiter")), 0).value});
+    out.emplace_back(
+        DelimiterPreTokenizer{decode_utf8(read_character(pre_tokenizer.at("delimiter")), 0).value});
   } else if (name == "FixedLength") {
     only({"type", "length"});
     FixedLengthPreTokenizer options;

@@ -105,8 +105,8 @@ void read_post_processor(const Json& processor, PostProcessor& out) {
     step.pair = read_template(processor.at("pair"), special, true);
     out.steps.emplace_back(std::move(step));
   } else {
-    throw type.wrong(one_of({"TemplateProcessing", "BertProcessing", "RobertaProcessing",
-                             "ByteLevel", "Sequence"}));
+    throw type.wrong(one_of(
+        {"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"}));
   }
 }
 

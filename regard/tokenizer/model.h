@@ -41,6 +41,10 @@ class Model {
   virtual void cut_bytes(std::string_view, ModelMemory*, std::vector<Piece>&) const {}
 };
 
+// The model with other ids: piece id of `model` is ids[id] of `vocabulary`.
+std::unique_ptr<const Model> make_renumbered(std::unique_ptr<const Model> model,
+                                             std::vector<std::int64_t> ids, Vocabulary vocabulary);
+
 // The pieces <0x00> to <0xFF>, which spell what is no piece. Thread safety: immutable.
 class BytePieces {
  public:

@@ -44,7 +44,8 @@ Span NormalText::original(std::size_t start, std::size_t end) const {
     while (first > 0 && continues(text[first])) --first;
     const Span from = origin(first);
     const std::size_t size = character_size(text, first);
-    if (from.end - from.start != size || whole_.substr(from.start, size) != text.substr(first, size)) {
+    if (from.end - from.start != size ||
+        whole_.substr(from.start, size) != text.substr(first, size)) {
       return otherwise;
     }
     return from.start + (at - first);

@@ -47,7 +47,7 @@ class NormalText {
   friend class Rewriter;
   std::string_view whole_;
   std::size_t base_, length_;
-  bool owned_ = false;           // text_ holds the text, else it is a part of whole_
+  bool owned_ = false;  // text_ holds the text, else it is a part of whole_
   std::string text_;
   std::vector<Origin> origins_;  // for each byte; empty: byte i came from base_ + i
 };
@@ -62,14 +62,14 @@ class Rewriter {
   std::size_t at() const { return at_; }
   bool done() const { return at_ >= old_.size(); }
 
-  void keep(std::size_t bytes);    // copies old bytes, whole characters
-  void skip(std::size_t bytes);    // drops old bytes, whole characters
+  void keep(std::size_t bytes);  // copies old bytes, whole characters
+  void skip(std::size_t bytes);  // drops old bytes, whole characters
   void skip_characters(std::size_t count);
-  void replace(char32_t with);     // for the character here, which is passed
-  void insert(char32_t c);         // has the origin of what lies before here
+  void replace(char32_t with);  // for the character here, which is passed
+  void insert(char32_t c);      // has the origin of what lies before here
   void insert(std::string_view text);
   void insert(char32_t c, Span origin);
-  void prepend(std::string_view text);  // has the origin of the character here
+  void prepend(std::string_view text);              // has the origin of the character here
   std::size_t size() const { return out_.size(); }  // bytes written
   void finish();
 

@@ -72,8 +72,7 @@ void apply(NormalText& text, const BertNormalizer& options) {
   }
   if (options.clean_text) {
     each_character(
-        text,
-        [](char32_t c) { return c != U' ' && (unicode_flags(c) & (kRemoved | kSpace)) != 0; },
+        text, [](char32_t c) { return c != U' ' && (unicode_flags(c) & (kRemoved | kSpace)) != 0; },
         [](char32_t c, std::size_t size, Rewriter& rewriter) {
           if (unicode_flags(c) & kRemoved) {
             rewriter.skip(size);

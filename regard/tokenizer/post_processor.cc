@@ -15,9 +15,7 @@ namespace {
 
 constexpr char32_t kSpaceStandIn = 0x120;
 
-bool is_blank(char32_t c) {
-  return c == kSpaceStandIn || (unicode_flags(c) & kSplitSpace) != 0;
-}
+bool is_blank(char32_t c) { return c == kSpaceStandIn || (unicode_flags(c) & kSplitSpace) != 0; }
 
 std::uint32_t leading_blanks(std::string_view piece) {
   std::uint32_t count = 0;
@@ -108,9 +106,7 @@ TemplateStep TemplateStep::around(std::vector<TemplateToken> prefix,
   return step;
 }
 
-Blanks blanks_of(std::string_view piece) {
-  return {leading_blanks(piece), trailing_blanks(piece)};
-}
+Blanks blanks_of(std::string_view piece) { return {leading_blanks(piece), trailing_blanks(piece)}; }
 
 bool PostProcessor::trims() const {
   return std::any_of(steps.begin(), steps.end(),

@@ -247,9 +247,9 @@ void apply(Cutting& cutting, const MetaspacePreTokenizer& options) {
   rewrite_stretches(cutting, [&](Rewriter& rewriter, Span stretch) {
     const std::string_view view = text.substr(stretch.start, stretch.end - stretch.start);
     const bool marked = view.starts_with(' ') || view.starts_with(mark);
-    const bool wanted = options.prepend == Prepend::kAlways ||
-                        (options.prepend == Prepend::kFirst &&
-                         cutting.text.origin(stretch.start).start == 0);
+    const bool wanted =
+        options.prepend == Prepend::kAlways ||
+        (options.prepend == Prepend::kFirst && cutting.text.origin(stretch.start).start == 0);
     if (!marked && wanted) rewriter.prepend(mark);
     while (rewriter.at() < stretch.end) {
       const std::size_t space = std::min(text.find(' ', rewriter.at()), stretch.end);

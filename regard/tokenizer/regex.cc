@@ -116,9 +116,8 @@ void Regex::find(std::string_view text, std::vector<Span>& out) const {
   thread_local const Workspace workspace;
   const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   find_all(text, out, [&](std::size_t from, Span& found) {
-    int status =
-        pcre2_match(compiled_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK,
-                    workspace.data.get(), workspace.context.get());
+    int status = pcre2_match(compiled_->code.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK,
+                             workspace.data.get(), workspace.context.get());
     if (status == PCRE2_ERROR_JIT_STACKLIMIT) {
       status = pcre2_match(compiled_->code.get(), subject, text.size(), from,
                            PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, workspace.data.get(),

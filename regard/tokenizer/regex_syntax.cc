@@ -112,11 +112,11 @@ std::string newer_of(std::string_view inside) {
     for (std::size_t i = 0; i < unicode_tables::kNewerCount; ++i) {
       const auto& range = unicode_tables::kNewer[i];
       const std::string_view category = range.category;
-      const bool has = category == name || category.substr(0, 1) == name ||
-                       (name == "L&" && (category == "Lu" || category == "Ll" || category == "Lt")) ||
-                       (name == "Alphabetic" && range.also & 1) ||
-                       (name == "Lowercase" && range.also & 2) ||
-                       (name == "Uppercase" && range.also & 4) || (name == "Han" && range.also & 8);
+      const bool has =
+          category == name || category.substr(0, 1) == name ||
+          (name == "L&" && (category == "Lu" || category == "Ll" || category == "Lt")) ||
+          (name == "Alphabetic" && range.also & 1) || (name == "Lowercase" && range.also & 2) ||
+          (name == "Uppercase" && range.also & 4) || (name == "Han" && range.also & 8);
       if (has) {
         out += fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", static_cast<unsigned>(range.first),
                            static_cast<unsigned>(range.last));
@@ -318,8 +318,8 @@ class Translator {
     out_ += "(?";
     at_ += 2;
     std::size_t end = at_;
-    while (end < in_.size() && (std::isalpha(static_cast<unsigned char>(in_[end])) ||
-                                in_[end] == '-')) {
+    while (end < in_.size() &&
+           (std::isalpha(static_cast<unsigned char>(in_[end])) || in_[end] == '-')) {
       ++end;
     }
     if (end == at_ || end >= in_.size() || (in_[end] != ':' && in_[end] != ')')) return;

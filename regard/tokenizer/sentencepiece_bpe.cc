@@ -81,8 +81,8 @@ class SentencePieceBpe : public Model {
     const auto id = vocabulary_.id(text);
     if (!id) return -1;
     const PieceType of = type(*id);
-    const bool spelt = of == PieceType::kNormal || of == PieceType::kUserDefined ||
-                       of == PieceType::kUnused;
+    const bool spelt =
+        of == PieceType::kNormal || of == PieceType::kUserDefined || of == PieceType::kUnused;
     return spelt ? *id : -1;
   }
 

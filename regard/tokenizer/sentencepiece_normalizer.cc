@@ -60,7 +60,8 @@ void apply_sentencepiece(NormalText& text, const SentencePieceNormalizer& option
     }
     if (first) {
       first = false;
-      if (options.add_dummy_prefix) out.emplace_back(std::string(space), Span{origin.start, origin.start});
+      if (options.add_dummy_prefix)
+        out.emplace_back(std::string(space), Span{origin.start, origin.start});
     }
     if (after_space) {
       while (becomes.starts_with(' ')) becomes.remove_prefix(1);

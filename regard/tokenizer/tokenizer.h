@@ -46,11 +46,14 @@ struct GgufVocabulary;
 class Tokenizer {
  public:
   // From a model folder: tokenizer.json when it exists (and if broken, an Error: never a reason to
-  // fall back), else vocab.txt (WordPiece, with tokenizer_config.json's do_lower_case,
-  // strip_accents and tokenize_chinese_chars when that is there). Neither: Error.
+  // fall back); else a SentencePiece model (tokenizer.model, spiece.model, ...), vocab.txt
+  // (WordPiece) or vocab.json and merges.txt (byte-level BPE), with what tokenizer_config.json says
+  // of them. None of them: Error.
   static Tokenizer open(const std::string& folder);
   // From the text of a tokenizer.json; `file` names it in errors.
   static Tokenizer from_json(std::string_view json, const std::string& file);
+  // From the bytes of a SentencePiece .model, cut as SentencePiece does; no tokens are added.
+  static Tokenizer from_sentencepiece(std::string_view bytes, const std::string& file);
   // From the vocabulary of a GGUF file, which `file` names in errors.
   static Tokenizer from_gguf(const GgufVocabulary& vocabulary, const std::string& file);
   // True when open() would find a file to read.

@@ -37,5 +37,7 @@ void read_post_processor(const Json& processor, PostProcessor& out);
 
 // From vocab.txt, one piece a line, and tokenizer_config.json when it is there.
 TokenizerParts read_vocab_txt(const std::string& folder);
+// From vocab.json and merges.txt, and tokenizer_config.json when it is there.
+TokenizerParts read_vocab_json(const std::string& folder);
 
 }  // namespace regard

@@ -104,10 +104,10 @@ char32_t composition(char32_t first, char32_t second) {
   }
   const auto* begin = unicode_tables::kCompositions;
   const auto* end = begin + unicode_tables::kCompositionCount;
-  const auto* found = std::lower_bound(
-      begin, end, std::pair(first, second), [](const auto& entry, const auto& pair) {
-        return std::pair(entry.first, entry.second) < pair;
-      });
+  const auto* found = std::lower_bound(begin, end, std::pair(first, second),
+                                       [](const auto& entry, const auto& pair) {
+                                         return std::pair(entry.first, entry.second) < pair;
+                                       });
   if (found == end || found->first != first || found->second != second) return 0;
   return found->composed;
 }

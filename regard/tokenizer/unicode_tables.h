@@ -11,17 +11,17 @@ namespace regard {
 
 // What a code point is to the normaliser and to the pre-tokeniser; any of them may be joined.
 enum UnicodeFlag : std::uint16_t {
-  kRemoved = 1,      // clean_text drops it
-  kSpace = 2,        // clean_text makes it a space
-  kPunctuation = 4,  // BertPreTokenizer sets it apart
-  kChinese = 8,      // handle_chinese_chars puts spaces around it
-  kNonspacing = 16,  // strip_accents drops it
-  kWord = 32,        // \w for an added token's single_word
-  kSplitSpace = 64,  // BertPreTokenizer splits there and drops it; \s for lstrip and rstrip
-  kNumeric = 128,    // Digits sets it apart
-  kMark = 256,       // StripAccents drops it
-  kLetter = 512,     // \p{L} of the library's regular expressions
-  kNumber = 1024,    // \p{N}
+  kRemoved = 1,        // clean_text drops it
+  kSpace = 2,          // clean_text makes it a space
+  kPunctuation = 4,    // BertPreTokenizer sets it apart
+  kChinese = 8,        // handle_chinese_chars puts spaces around it
+  kNonspacing = 16,    // strip_accents drops it
+  kWord = 32,          // \w for an added token's single_word
+  kSplitSpace = 64,    // BertPreTokenizer splits there and drops it; \s for lstrip and rstrip
+  kNumeric = 128,      // Digits sets it apart
+  kMark = 256,         // StripAccents drops it
+  kLetter = 512,       // \p{L} of the library's regular expressions
+  kNumber = 1024,      // \p{N}
   kRegexSpace = 2048,  // \s
 };
 

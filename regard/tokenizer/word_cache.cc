@@ -47,8 +47,7 @@ void WordCache::insert(std::string_view word, std::uint64_t hash, std::span<cons
   std::size_t at = hash & mask;
   while (table_[at].count != 0) at = (at + 1) & mask;
   table_[at] = {hash, static_cast<std::uint32_t>(words_.size()),
-                static_cast<std::uint32_t>(word.size()),
-                static_cast<std::uint32_t>(pieces_.size()),
+                static_cast<std::uint32_t>(word.size()), static_cast<std::uint32_t>(pieces_.size()),
                 static_cast<std::uint32_t>(pieces.size())};
   words_ += word;
   pieces_.insert(pieces_.end(), pieces.begin(), pieces.end());

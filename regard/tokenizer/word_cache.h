@@ -24,8 +24,8 @@ class WordCache : public ModelMemory {
  private:
   struct Entry {
     std::uint64_t hash;
-    std::uint32_t word, length;   // place in words_
-    std::uint32_t first, count;   // place in pieces_; count 0: a free entry
+    std::uint32_t word, length;  // place in words_
+    std::uint32_t first, count;  // place in pieces_; count 0: a free entry
   };
   void grow();
   std::vector<Entry> table_;
