@@ -308,8 +308,97 @@ PICKLE = {
     "bad_pickle_deep": b"\x80\2" + b"]" * 3000 + b"a" * 2999 + b".",
 }
 
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    """A field of a protocol buffer: bytes, an int or a float."""
+    if isinstance(value, bytes):
+        return varint(number << 3 | 2) + varint(len(value)) + value
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    return varint(number << 3) + varint(value)
+
+
+def piece(text, score, type_=1):
+    return field(1, field(1, text.encode()) + field(2, score) + field(3, type_))
+
+
+PIECES = (piece("<unk>", 0.0, 2) + piece("<s>", 0.0, 3) + piece("\u2581a", -1.0) + piece("e", -2.0)
+          + piece("\u2581", -3.0) + piece("<t>", 0.0, 4) + piece("un", -4.0, 5))
+TRIE = struct.pack("<I", 8) + struct.pack("<II", 0, 0)
+SENTENCEPIECE = {
+    "good_unigram": PIECES + field(2, field(3, 1)),
+    "good_bpe": PIECES + field(2, field(3, 2)) + field(3, field(3, 0) + field(4, 0)),
+    "good_map": PIECES + field(3, field(2, TRIE + b"x\0")),
+    "good_unknown_fields": PIECES + field(99, b"abc") + field(98, 7) + b"\x81\x06" + b"12345678",
+    "bad_nothing": b"",
+    "bad_no_unknown": piece("a", 0.0),
+    "bad_length": b"\x0a\xff\xff\xff\xff\x0fabc",
+    "bad_varint": b"\x0a" + b"\xff" * 11,
+    "bad_cut": PIECES[:-3],
+    "bad_group": b"\x0b" + PIECES,
+    "bad_field_0": b"\x02\x00" + PIECES,
+    "bad_wire_type": PIECES + field(1, field(2, b"abcd")),
+    "bad_type": piece("<unk>", 0.0, 2) + piece("a", 0.0, 9),
+    "bad_score": piece("<unk>", float("nan"), 2),
+    "bad_model_type": PIECES + field(2, field(3, 4)),
+    "bad_suffix": PIECES + field(2, field(24, 1)),
+    "bad_empty_map": PIECES + field(3, field(2, b"\1")),
+    "bad_map_beyond": PIECES + field(3, field(2, struct.pack("<I", 1 << 31) + b"abcd")),
+    "good_wild_trie": PIECES + field(3, field(2, struct.pack("<I", 8) + b"\xff" * 8)),
+}
+
+
+def tokenizer(model, **parts):
+    whole = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": None,
+             "post_processor": None, "decoder": None, "model": model}
+    whole.update(parts)
+    return json.dumps(whole, ensure_ascii=False).encode()
+
+
+BPE = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
+UNIGRAM = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0]]}
+TOKENIZER = {
+    "good_bpe.json": tokenizer(BPE),
+    "good_bpe_legacy_merges.json": tokenizer({**BPE, "merges": ["a b"]}),
+    "good_unigram.json": tokenizer(UNIGRAM, pre_tokenizer={
+        "type": "Metaspace", "replacement": "\u2581", "add_prefix_space": True}),
+    "good_word_level.json": tokenizer({"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}}),
+    "good_patterns.json": tokenizer(BPE, pre_tokenizer={"type": "Split", "pattern": {
+        "Regex": r"(?i:'s)|\p{L}+(?!\S)|[[:alpha:]\h]++|\b"}, "behavior": "Isolated",
+        "invert": False}, normalizer={"type": "Replace", "pattern": {"Regex": "(a*)*b"},
+                                      "content": "c"}),
+    "bad_backtracking.json": tokenizer(BPE, pre_tokenizer={"type": "Split", "pattern": {
+        "Regex": "(x+x+)+y|(.*)*$z"}, "behavior": "Removed", "invert": True}),
+    "good_bytes.json": tokenizer(BPE, normalizer={"type": "ByteLevel"}, post_processor={
+        "type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}),
+    "bad_merge_unknown.json": tokenizer({**BPE, "merges": [["a", "c"]]}),
+    "bad_merge_of_three.json": tokenizer({**BPE, "merges": ["a b c"]}),
+    "bad_merge_makes_nothing.json": tokenizer({**BPE, "merges": [["b", "a"]]}),
+    "bad_unk_id.json": tokenizer({**UNIGRAM, "unk_id": 2}),
+    "bad_scores.json": tokenizer({**UNIGRAM, "vocab": [["a", "b"]]}),
+    "bad_pattern.json": tokenizer(BPE, normalizer={
+        "type": "Replace", "pattern": {"Regex": "(a"}, "content": ""}),
+    "bad_empty_map.json": tokenizer(BPE, normalizer={
+        "type": "Precompiled", "precompiled_charsmap": ""}),
+    "bad_map.json": tokenizer(BPE, normalizer={
+        "type": "Precompiled", "precompiled_charsmap": "/////w=="}),
+    "bad_key.json": tokenizer(BPE, pre_tokenizer={"type": "Whitespace", "mood": "bright"}),
+    "bad_deep.json": b"[" * 10000 + b"]" * 10000,
+    "bad_brackets.json": tokenizer(BPE, normalizer={"type": "Replace", "content": "", "pattern": {
+        "Regex": "[" * 1000 + "a" + "]" * 1000}}),
+}
+
 if __name__ == "__main__":
-    for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF), ("pickle", PICKLE)):
+    for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF), ("pickle", PICKLE),
+                          ("sentencepiece", SENTENCEPIECE), ("tokenizer", TOKENIZER)):
         (FOLDER / corpus).mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (FOLDER / corpus / name).write_bytes(content)

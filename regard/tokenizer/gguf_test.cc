@@ -74,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(All, GgufData, testing::Values("gpt-2", "bert-bge"));
 GgufVocabulary llama() {
   GgufVocabulary out;
   out.model = "llama";
-  out.tokens = {"<unk>", "<s>", "</s>", "<0x61>", "<0xC3>", "<0xA9>", "\u2581", "b", "\u2581b", "bb"};
+  out.tokens = {"<unk>",  "<s>",    "</s>", "<0x61>",  "<0xC3>",
+                "<0xA9>", "\u2581", "b",    "\u2581b", "bb"};
   out.scores = {0, 0, 0, 0, 0, 0, -5, -4, -2, -3};
   out.types = {2, 3, 3, 6, 6, 6, 1, 1, 1, 1};
   out.bos = 1;

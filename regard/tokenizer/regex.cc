@@ -83,7 +83,7 @@ Regex Regex::compile(std::string_view pattern, const std::string& file, const st
   compiled->pattern = pattern;
   compiled->file = file;
   compiled->key = key;
-  const std::string translated = pcre2_pattern(pattern);
+  const std::string translated = pcre2_pattern(pattern, file, key);
   int code = 0;
   PCRE2_SIZE at = 0;
   compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()),

@@ -33,6 +33,8 @@ class Regex {
 };
 
 // The pattern in PCRE2's syntax with PCRE2_UTF, PCRE2_UCP and PCRE2_MULTILINE, meaning the same.
-std::string pcre2_pattern(std::string_view oniguruma);
+// Throws Error (file, key) for what has no such form.
+std::string pcre2_pattern(std::string_view oniguruma, const std::string& file,
+                          const std::string& key);
 
 }  // namespace regard

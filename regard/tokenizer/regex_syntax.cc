@@ -128,7 +128,8 @@ std::string newer_of(std::string_view inside) {
 
 class Translator {
  public:
-  explicit Translator(std::string_view pattern) : in_(pattern) {}
+  Translator(std::string_view pattern, const std::string& file, const std::string& key)
+      : in_(pattern), file_(file), key_(key) {}
 
   std::string run() {
     while (at_ < in_.size()) {
@@ -172,7 +173,7 @@ class Translator {
   }
 
   [[noreturn]] void refuse(std::string_view what) const {
-    throw Error::at("", "pattern", std::string("no ") + std::string(what), in_);
+    throw Error::at(file_, key_, std::string("a pattern without ") + std::string(what), in_);
   }
 
   void boundary(bool at_one) {
@@ -331,6 +332,7 @@ class Translator {
   }
 
   std::string_view in_;
+  const std::string &file_, &key_;
   std::size_t at_ = 0;
   int depth_ = 0;
   std::string out_;
@@ -338,6 +340,9 @@ class Translator {
 
 }  // namespace
 
-std::string pcre2_pattern(std::string_view oniguruma) { return Translator(oniguruma).run(); }
+std::string pcre2_pattern(std::string_view oniguruma, const std::string& file,
+                          const std::string& key) {
+  return Translator(oniguruma, file, key).run();
+}
 
 }  // namespace regard

@@ -170,21 +170,40 @@ TEST_F(TokenizerFolder, WithNeitherFileIsAnErrorAndNotPresent) {
   EXPECT_THROW(Tokenizer::open(folder_), Error);
 }
 
-TEST(TokenizerFuzz, EveryRegressionFileIsReadOrRefusedWithAnError) {
+// Calls read(bytes) for every file of the corpus. Files called good_ must be read, those called
+// bad_ refused with an Error.
+template <typename Read>
+void replay(const std::string& corpus, const Read& read) {
   int files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(REGARD_SOURCE_DIR "/fuzz/corpus/tokenizer")) {
+       std::filesystem::directory_iterator(REGARD_SOURCE_DIR "/fuzz/corpus/" + corpus)) {
     std::ifstream file(entry.path(), std::ios::binary);
     std::stringstream text;
     text << file.rdbuf();
+    const std::string name = entry.path().filename();
     try {
-      EXPECT_FALSE(Tokenizer::from_json(text.str(), "input").encode("a b").tokens.empty());
+      read(text.str());
+      EXPECT_FALSE(name.starts_with("bad_")) << name;
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), HasSubstr("input"));
+      EXPECT_FALSE(name.starts_with("good_")) << name << ": " << error.what();
     }
     ++files;
   }
-  EXPECT_GE(files, 8);
+  EXPECT_GE(files, 15);
+}
+
+TEST(TokenizerFuzz, EveryRegressionFileIsReadOrRefusedWithAnError) {
+  replay("tokenizer", [](const std::string& json) {
+    const Tokenizer tokenizer = Tokenizer::from_json(json, "input");
+    tokenizer.encode("a b xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+  });
+}
+
+TEST(SentencePieceFuzz, EveryRegressionFileIsReadOrRefusedWithAnError) {
+  replay("sentencepiece", [](const std::string& bytes) {
+    Tokenizer::from_sentencepiece(bytes, "input").encode(" a  <t>e\u4e2d un");
+  });
 }
 
 }  // namespace
