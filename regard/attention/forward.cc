@@ -1,203 +1,240 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention by blocks of 64 queries. A block's logits against every key it sees are kept in a
-// buffer of 64 x keys, so the row maxima are final before the first exponential and nothing is
-// ever rescaled. Memory is linear in the number of keys. Lanes of a vector are queries.
+// Attention, block of queries by block of queries: packs what is not dense, hands the blocks to the
+// kernel of the instruction set, finishes rows and overview, and names what is not finite.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "regard/attention/forward.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
-#include "regard/attention/score-inl.h"
-#include "regard/kernels/exp-inl.h"
+#include "regard/attention/forward-inl.h"
 
+#if HWY_ONCE
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <vector>
 
 #include "regard/attention/forward.h"
+#include "regard/attention/round.h"
 #include "regard/platform/error.h"
 #include "regard/tensor/tensor.h"
 
-#ifndef REGARD_ATTENTION_FORWARD_BLOCK_
-#define REGARD_ATTENTION_FORWARD_BLOCK_
-namespace regard {
-namespace {
-
-constexpr std::int64_t kGroup = 64;  // keys of a partial sum; divides every overview edge
-
-// What one block of one head needs and keeps. Arrays of [..][kQueryBlock] are aligned to 64 bytes.
-struct Block {
-  const AttentionInput* in;
-  std::int64_t head, row_begin, rows;
-  std::int64_t key_begin, key_end;  // keys that some row sees
-  float *qt, *logits, *mixed;       // [dim], [keys], [value_dim] each x kQueryBlock
-  float *group_sum, *group_max;     // [groups of kGroup keys] x kQueryBlock
-  double* total;                    // [kQueryBlock]
-  float* top;                       // [kQueryBlock]
-  float* share;                     // [kQueryBlock], weight of exp(logit - top)
-};
-
-}  // namespace
-}  // namespace regard
-#endif  // once, not per target
-
-HWY_BEFORE_NAMESPACE();
-namespace regard::HWY_NAMESPACE {
-
-// mixed[d][rows] += sum over the group's keys of value[k][d] * weight[k][rows].
-template <std::int64_t kDims, class D>
-HWY_INLINE void mix_micro(D d, const float* HWY_RESTRICT weight, const float* HWY_RESTRICT value,
-                          std::int64_t keys, std::int64_t stride, float* HWY_RESTRICT mixed) {
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  hn::Vec<D> sum[kDims][kScoreVectors];
-  for (auto& row : sum)
-    for (auto& v : row) v = hn::Zero(d);
-  for (std::int64_t k = 0; k < keys; ++k) {
-    hn::Vec<D> w[kScoreVectors];
-    for (std::int64_t v = 0; v < kScoreVectors; ++v)
-      w[v] = hn::Load(d, weight + k * kRows + v * lanes);
-    for (std::int64_t i = 0; i < kDims; ++i) {
-      const auto broadcast = hn::Set(d, value[k * stride + i]);
-      for (std::int64_t v = 0; v < kScoreVectors; ++v)
-        sum[i][v] = hn::MulAdd(w[v], broadcast, sum[i][v]);
-    }
-  }
-  for (std::int64_t i = 0; i < kDims; ++i)
-    for (std::int64_t v = 0; v < kScoreVectors; ++v) {
-      float* at = mixed + i * kRows + v * lanes;
-      hn::Store(hn::Add(hn::Load(d, at), sum[i][v]), d, at);
-    }
-}
-
-template <class D>
-void mix_group(D d, const float* weight, std::int64_t rows, const float* value, std::int64_t keys,
-               std::int64_t value_dim, float* mixed) {
-  const std::int64_t step = kScoreVectors * static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t r = 0; r < padded_rows(d, rows); r += step) {
-    std::int64_t i = 0;
-    for (; i + 6 <= value_dim; i += 6)
-      mix_micro<6>(d, weight + r, value + i, keys, value_dim, mixed + i * kRows + r);
-    for (; i < value_dim; ++i)
-      mix_micro<1>(d, weight + r, value + i, keys, value_dim, mixed + i * kRows + r);
-  }
-}
-
-void attend_block(const Block& b) {
-  const hn::CappedTag<float, 16> d;
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const AttentionInput& in = *b.in;
-  const std::int64_t kv = b.head / (in.heads / in.kv_heads);
-  const HeadView head = in.head(b.head);
-  const float* value = in.value + kv * in.keys * in.value_dim;
-  const std::int64_t padded = padded_rows(d, b.rows);
-  const std::int64_t keys = b.key_end - b.key_begin;
-
-  transpose_queries(head, b.row_begin, b.rows, b.qt);
-  score_block(d, head, b.row_begin, b.rows, b.qt, b.key_begin, keys, b.logits);
-  std::fill(b.mixed, b.mixed + in.value_dim * kRows, 0.0f);
-
-  for (std::int64_t r = 0; r < padded; r += lanes) {
-    auto top = hn::Set(d, -std::numeric_limits<float>::infinity());
-    for (std::int64_t k = 0; k < keys; ++k)
-      top = hn::Max(top, hn::Load(d, b.logits + k * kRows + r));
-    hn::Store(top, d, b.top + r);
-  }
-  for (std::int64_t r = 0; r < kRows; ++r) b.total[r] = 0.0;
-
-  for (std::int64_t begin = 0, g = 0; begin < keys; begin += kGroup, ++g) {
-    const std::int64_t size = std::min(kGroup, keys - begin);
-    float* logits = b.logits + begin * kRows;
-    for (std::int64_t r = 0; r < padded; r += lanes) {
-      // A row that sees nothing has top -inf; subtracting 0 keeps its logits -inf, its weights 0.
-      auto top = hn::Load(d, b.top + r);
-      top =
-          hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, -std::numeric_limits<float>::infinity())), top);
-      auto sum = hn::Zero(d);
-      auto largest = hn::Zero(d);
-      for (std::int64_t k = 0; k < size; ++k) {
-        const auto w =
-            kernels::HWY_NAMESPACE::Exp(d, hn::Sub(hn::Load(d, logits + k * kRows + r), top));
-        hn::Store(w, d, logits + k * kRows + r);
-        sum = hn::Add(sum, w);
-        largest = hn::Max(largest, w);
-      }
-      hn::Store(sum, d, b.group_sum + g * kRows + r);
-      hn::Store(largest, d, b.group_max + g * kRows + r);
-    }
-    for (std::int64_t r = 0; r < b.rows; ++r) b.total[r] += b.group_sum[g * kRows + r];
-    mix_group(d, logits, b.rows, value + (b.key_begin + begin) * in.value_dim, size, in.value_dim,
-              b.mixed);
-  }
-}
-
-}  // namespace regard::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace regard {
 HWY_EXPORT(attend_block);
+HWY_EXPORT(store_mixed);
+HWY_EXPORT(pool_column);
+HWY_EXPORT(all_finite);
 
 namespace {
 
-// Scratch of one thread, grown as needed.
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Working memory of one thread, grown as needed; its size does not depend on the number of keys.
 struct Scratch {
-  Tensor qt, logits, mixed, group_sum, group_max, top, share;
-  Buffer<double> total;
-  explicit Scratch(const AttentionInput& in)
-      : qt({in.dim, kQueryBlock}),
-        logits({in.keys, kQueryBlock}),
-        mixed({in.value_dim, kQueryBlock}),
-        group_sum({(in.keys + kGroup - 1) / kGroup, kQueryBlock}),
-        group_max({(in.keys + kGroup - 1) / kGroup, kQueryBlock}),
-        top({kQueryBlock}),
-        share({kQueryBlock}),
-        total({kQueryBlock}) {}
+  Tensor qt, mixed, logits{{kKeyBlock, kQueryBlock}}, reference{{kQueryBlock}},
+      share{{kQueryBlock}};
+  Buffer<double> total{{kQueryBlock}};
+  std::vector<Column> columns;
+
+  void fit(std::int64_t dim, std::int64_t value_dim, std::int64_t overview_columns) {
+    if (qt.size() < dim * kQueryBlock) qt = Tensor({dim, kQueryBlock});
+    if (mixed.size() < value_dim * kQueryBlock) mixed = Tensor({value_dim, kQueryBlock});
+    if (static_cast<std::int64_t>(columns.size()) < overview_columns)
+      columns.resize(static_cast<std::size_t>(overview_columns));
+  }
 };
 
-// Weighted values and log-sum-exps of a block, into the outputs.
-void store_block(const Block& b, const AttentionOutput& out) {
-  const AttentionInput& in = *b.in;
-  for (std::int64_t r = 0; r < b.rows; ++r) {
-    const std::int64_t q = b.row_begin + r;
-    const double total = b.total[r];
-    const bool empty = total == 0.0;
-    double lse = empty ? -std::numeric_limits<double>::infinity()
-                       : static_cast<double>(b.top[r]) + std::log(total);
-    double kept = 1.0;  // what the sink leaves
-    if (in.terms.sinks != nullptr) {
-      const double sink = in.terms.sinks[b.head];
-      const double top = std::max(lse, sink);
-      const double joined = top + std::log(std::exp(lse - top) + std::exp(sink - top));
-      kept = std::exp(lse - joined);
-      lse = joined;
+// An array [head, row, dim] as the kernel reads it.
+struct Rows {
+  const float* data;
+  std::int64_t stride, head_stride;
+  const float* head(std::int64_t h) const { return data + h * head_stride; }
+};
+
+Rows rows_of(const float* data, const RowLayout& layout, std::int64_t rows, std::int64_t dim) {
+  return {data, layout.row > 0 ? layout.row : dim, layout.head > 0 ? layout.head : rows * dim};
+}
+
+// Keys or values dense and rounded: `keep`, when given, else memory of *own, else where they are.
+Rows packed(const Rows& from, std::int64_t heads, std::int64_t rows, std::int64_t dim, DType type,
+            float* keep, Tensor* own) {
+  const bool dense = from.stride == dim && type == DType::kF32;
+  if (dense && keep == nullptr) return from;
+  if (keep == nullptr) {
+    *own = Tensor({heads, rows, dim});
+    keep = own->data();
+  }
+  constexpr std::int64_t kRowsAtOnce = 256;
+  const std::int64_t parts = (rows + kRowsAtOnce - 1) / kRowsAtOnce;
+  parallel_for(heads * parts, [&](std::int64_t task) {
+    const std::int64_t h = task / parts, begin = task % parts * kRowsAtOnce;
+    for (std::int64_t r = begin; r < std::min(rows, begin + kRowsAtOnce); ++r) {
+      const float* source = from.head(h) + r * from.stride;
+      float* to = keep + (h * rows + r) * dim;
+      if (type == DType::kF32) {
+        std::copy_n(source, dim, to);
+      } else {
+        for (std::int64_t i = 0; i < dim; ++i) to[i] = rounded_to(type, source[i]);
+      }
     }
-    if (std::isnan(lse) || lse == std::numeric_limits<double>::infinity())
-      throw Error::at("", fmt::format("head {}, query {}", b.head, q), "finite queries and keys",
-                      "a NaN or infinity in its scores");
-    out.lse[b.head * in.queries + q] = lse;
-    const float share = empty ? 0.0f : static_cast<float>(kept / total);
-    b.share[r] = share;
-    float* mixed = out.out + (q * in.heads + b.head) * in.value_dim;
-    for (std::int64_t i = 0; i < in.value_dim; ++i) mixed[i] = b.mixed[i * kQueryBlock + r] * share;
+  });
+  return {keep, dim, rows * dim};
+}
+
+// Throws an Error naming the first of the rows [begin, end) that holds a NaN or an infinity.
+// valid, of rows, may be null.
+void check_finite(const Rows& rows, std::int64_t h, std::int64_t begin, std::int64_t end,
+                  std::int64_t dim, const std::uint8_t* valid, std::int64_t head,
+                  const char* what) {
+  const float* data = rows.head(h);
+  if (rows.stride == dim && valid == nullptr &&
+      HWY_DYNAMIC_DISPATCH(all_finite)(data + begin * dim, (end - begin) * dim))
+    return;
+  for (std::int64_t r = begin; r < end; ++r) {
+    const float* row = data + r * rows.stride;
+    if ((valid != nullptr && valid[r] == 0) || HWY_DYNAMIC_DISPATCH(all_finite)(row, dim)) continue;
+    const bool nan = std::any_of(row, row + dim, [](float x) { return std::isnan(x); });
+    throw Error::at("", fmt::format("head {}, {} {}", head, what, r), "finite numbers",
+                    nan ? "a NaN" : "an infinity");
   }
 }
 
-// Adds a block's weights to the overview row of its head.
-void add_to_overview(const Block& b, std::int64_t edge, float* sums, float* maxima) {
-  for (std::int64_t begin = b.key_begin, g = 0; begin < b.key_end; begin += kGroup, ++g) {
-    double sum = 0.0;
-    float largest = 0.0f;
-    for (std::int64_t r = 0; r < b.rows; ++r) {
-      const double share = b.share[r];
-      sum += b.group_sum[g * kQueryBlock + r] * share;
-      largest = std::max(largest, static_cast<float>(b.group_max[g * kQueryBlock + r] * share));
+class Pass {
+ public:
+  Pass(const AttentionInput& in, const AttentionOutput& out)
+      : in_(in),
+        out_(out),
+        edge_(overview_edge(std::max(in.queries, in.keys))),
+        bands_((in.queries + edge_ - 1) / edge_),
+        columns_((in.keys + edge_ - 1) / edge_),
+        query_(rows_of(in.query, in.query_layout, in.queries, in.dim)),
+        key_(packed(rows_of(in.key, in.key_layout, in.keys, in.dim), in.kv_heads, in.keys, in.dim,
+                    in.key_value_type, out.key, &own_key_)),
+        value_(packed(rows_of(in.value, in.value_layout, in.keys, in.value_dim), in.kv_heads,
+                      in.keys, in.value_dim, in.key_value_type, out.value, &own_value_)) {}
+
+  std::int64_t tasks() const { return in_.heads * bands_; }
+
+  // A band of queries of one head, one row of the overview, is one thread's at a time. The last
+  // bands first: under a causal mask they are the longest.
+  void run(std::int64_t task, Scratch* scratch) const {
+    const std::int64_t band = bands_ - 1 - task / in_.heads, head = task % in_.heads;
+    float* sums = nullptr;
+    float* maxima = nullptr;
+    if (out_.overview_sum != nullptr) {
+      const std::int64_t at = (head * bands_ + band) * columns_;
+      sums = out_.overview_sum + at;
+      maxima = out_.overview_max + at;
+      std::fill_n(sums, columns_, 0.0f);
+      std::fill_n(maxima, columns_, 0.0f);
     }
-    const std::int64_t cell = begin / edge;
-    sums[cell] += static_cast<float>(sum);
-    maxima[cell] = std::max(maxima[cell], largest);
+    const std::int64_t group = in_.heads / in_.kv_heads;
+    if (band == bands_ - 1 && head % group == 0) {
+      check_finite(key_, head / group, 0, in_.keys, in_.dim, in_.key_valid, head, "key");
+      check_finite(value_, head / group, 0, in_.keys, in_.value_dim, in_.key_valid, head,
+                   "value of key");
+    }
+    scratch->fit(in_.dim, in_.value_dim, sums != nullptr ? columns_ : 0);
+    const std::int64_t end = std::min(in_.queries, (band + 1) * edge_);
+    for (std::int64_t row = band * edge_; row < end; row += kQueryBlock) {
+      const Block block =
+          prepare(head, row, std::min(kQueryBlock, end - row), scratch, sums != nullptr);
+      HWY_DYNAMIC_DISPATCH(attend_block)(block);
+      finish_rows(block, head);
+      float* out = out_.out + (row * in_.heads + head) * in_.value_dim;
+      HWY_DYNAMIC_DISPATCH(store_mixed)(block, out, in_.heads * in_.value_dim);
+      check_output(head, row, block.rows);
+      for (std::int64_t c = block.key_begin / edge_; sums != nullptr && c * edge_ < block.key_end;
+           ++c) {
+        float sum = 0, largest = 0;
+        HWY_DYNAMIC_DISPATCH(pool_column)(block, block.columns[c], &sum, &largest);
+        sums[c] += sum;
+        maxima[c] = std::max(maxima[c], largest);
+      }
+    }
   }
-}
+
+ private:
+  Block prepare(std::int64_t head, std::int64_t row, std::int64_t rows, Scratch* scratch,
+                bool overview) const {
+    check_finite(query_, head, row, row + rows, in_.dim, nullptr, head, "query");
+    const std::int64_t kv = head / (in_.heads / in_.kv_heads);
+    Block b{};
+    b.head.key = key_.head(kv);
+    b.head.key_valid = in_.key_valid;
+    b.head.queries = in_.queries, b.head.keys = in_.keys, b.head.dim = in_.dim;
+    b.head.score = in_.score;
+    b.head.terms = in_.terms.of_head(head, in_.queries, in_.keys);
+    b.query = query_.head(head) + row * query_.stride;
+    b.query_stride = query_.stride;
+    b.value = value_.head(kv);
+    b.value_dim = in_.value_dim;
+    b.row_begin = row, b.rows = rows;
+    for (std::int64_t r = 0; r < rows; ++r)
+      b.ranges[r] = in_.score.visible(row + r, in_.queries, in_.keys);
+    b.key_begin = b.ranges[0].begin;
+    b.key_end = b.ranges[rows - 1].end;
+    b.edge = edge_;
+    b.qt = scratch->qt.data(), b.mixed = scratch->mixed.data();
+    b.logits = scratch->logits.data();
+    b.reference = scratch->reference.data(), b.share = scratch->share.data();
+    b.total = scratch->total.data();
+    if (overview) {
+      b.columns = scratch->columns.data();
+      for (std::int64_t c = b.key_begin / edge_; c * edge_ < b.key_end; ++c) {
+        Column& column = b.columns[c];
+        std::fill_n(column.sum, kQueryBlock, 0.0f);
+        std::fill_n(column.reference, kQueryBlock, kNoReference);
+        std::fill_n(column.top, kQueryBlock, -std::numeric_limits<float>::infinity());
+      }
+    }
+    if (out_.query != nullptr)
+      for (std::int64_t r = 0; r < rows; ++r)
+        std::copy_n(b.query + r * b.query_stride, in_.dim,
+                    out_.query + (head * in_.queries + row + r) * in_.dim);
+    return b;
+  }
+
+  // Log-sum-exps, with the sink, and what a weight relative to the reference is worth.
+  void finish_rows(const Block& b, std::int64_t head) const {
+    std::fill_n(b.share, kQueryBlock, 0.0f);
+    for (std::int64_t r = 0; r < b.rows; ++r) {
+      const double total = b.total[r];
+      const bool empty = total == 0.0;
+      double lse = empty ? -kInfinity : static_cast<double>(b.reference[r]) + std::log(total);
+      if (!(lse < kInfinity) || (!empty && b.reference[r] == kNoReference))
+        throw Error::at("", fmt::format("head {}, query {}", head, b.row_begin + r),
+                        "logits within the range of float", "an overflow");
+      double kept = 1.0;  // what the sink leaves
+      if (b.head.terms.sinks != nullptr) {
+        const double sink = b.head.terms.sinks[0];
+        const double top = std::max(lse, sink);
+        const double joined = top + std::log(std::exp(lse - top) + std::exp(sink - top));
+        kept = std::exp(lse - joined);
+        lse = joined;
+      }
+      out_.lse[head * in_.queries + b.row_begin + r] = lse;
+      if (!empty) b.share[r] = static_cast<float>(kept / total);
+    }
+  }
+
+  // Weighted sums of finite values overflow only when values near the largest float are mixed.
+  void check_output(std::int64_t head, std::int64_t row, std::int64_t rows) const {
+    for (std::int64_t r = row; r < row + rows; ++r)
+      if (!HWY_DYNAMIC_DISPATCH(all_finite)(out_.out + (r * in_.heads + head) * in_.value_dim,
+                                            in_.value_dim))
+        throw Error::at("", fmt::format("head {}, query {}", head, r),
+                        "an output within the range of float", "an overflow");
+  }
+
+  const AttentionInput& in_;
+  const AttentionOutput& out_;
+  const std::int64_t edge_, bands_, columns_;
+  Tensor own_key_, own_value_;
+  const Rows query_, key_, value_;
+};
 
 }  // namespace
 
@@ -220,52 +257,12 @@ HeadView AttentionInput::head(std::int64_t index) const {
 void attention_forward(const AttentionInput& in, const AttentionOutput& out,
                        const CancelToken* cancel) {
   if (in.queries == 0) return;
-  const std::int64_t edge = overview_edge(std::max(in.queries, in.keys));
-  const std::int64_t bands = (in.queries + edge - 1) / edge;
-  const std::int64_t columns = (in.keys + edge - 1) / edge;
-
-  // A band of queries, one row of the overview, is one thread's at a time.
+  const Pass pass(in, out);
   parallel_for(
-      in.heads * bands,
+      pass.tasks(),
       [&](std::int64_t task) {
-        thread_local std::unique_ptr<Scratch> scratch;
-        thread_local std::int64_t dim = 0, keys = 0, value_dim = 0;
-        if (!scratch || dim != in.dim || keys != in.keys || value_dim != in.value_dim) {
-          scratch = std::make_unique<Scratch>(in);
-          dim = in.dim, keys = in.keys, value_dim = in.value_dim;
-        }
-        const std::int64_t head = task / bands, band = task % bands;
-        float* sums = nullptr;
-        float* maxima = nullptr;
-        if (out.overview_sum != nullptr) {
-          sums = out.overview_sum + task * columns;
-          maxima = out.overview_max + task * columns;
-          std::fill(sums, sums + columns, 0.0f);
-          std::fill(maxima, maxima + columns, 0.0f);
-        }
-        const std::int64_t band_end = std::min(in.queries, (band + 1) * edge);
-        for (std::int64_t row = band * edge; row < band_end; row += kQueryBlock) {
-          const std::int64_t rows = std::min(kQueryBlock, band_end - row);
-          const auto first = in.score.visible(row, in.queries, in.keys);
-          const auto last = in.score.visible(row + rows - 1, in.queries, in.keys);
-          const Block block{&in,
-                            head,
-                            row,
-                            rows,
-                            std::min(first.begin, last.begin) / kGroup * kGroup,
-                            std::max(first.end, last.end),
-                            scratch->qt.data(),
-                            scratch->logits.data(),
-                            scratch->mixed.data(),
-                            scratch->group_sum.data(),
-                            scratch->group_max.data(),
-                            scratch->total.data(),
-                            scratch->top.data(),
-                            scratch->share.data()};
-          HWY_DYNAMIC_DISPATCH(attend_block)(block);
-          store_block(block, out);
-          if (sums != nullptr) add_to_overview(block, edge, sums, maxima);
-        }
+        thread_local Scratch scratch;
+        pass.run(task, &scratch);
       },
       cancel);
 }
