@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The attention map of one head, every cell of it, without ever holding it: cells, rows and tiles
-// are recomputed from the record, exactly. The same over a matrix that somebody else computed.
+// The attention map of one head, every cell of it, without ever holding it: cells, rows, columns
+// and tiles at any zoom are recomputed from the record, exactly. The same over a matrix that
+// somebody else computed.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "regard/attention/overview.h"
 #include "regard/attention/score.h"
 #include "regard/platform/threads.h"
-#include "regard/tensor/tensor.h"
 
 namespace regard {
 
@@ -23,39 +26,86 @@ struct Region {
   std::int64_t row_begin, row_end, column_begin, column_end;
 };
 
-// Non-owning: the record or matrix must outlive it.
+// A key and its weight in some row.
+struct WeightedKey {
+  std::int64_t key;
+  float weight;
+};
+// The fewest largest weights of a row whose sum reaches `share` (0 to 1] of the row's own sum,
+// largest first, equal weights by key. Sums are doubles; a share below 1 counts as reached when
+// 1e-6 of the sum is missing, the rounding of float weights. Throws Error (usage) for other shares.
+std::vector<WeightedKey> fewest_holding(std::span<const float> row, double share);
+
+// Non-owning: record, overview or matrix must outlive it. Everything is computed on all cores.
+// Recomputed logits are the forward pass's bits on one instruction set. Functions that recompute
+// throw Error naming query and key when a weight comes out NaN or above 1 (a record whose parts do
+// not belong together), and Error (usage) when asked for what lies outside.
 // Thread safety: const members may be called from any number of threads.
 class AttentionMap {
  public:
-  explicit AttentionMap(const HeadView& head);
+  // overview: of this head, or none. name: what errors call the map, such as "t.safetensors: L3H1".
+  explicit AttentionMap(const HeadView& head, const OverviewView& overview = {},
+                        std::string name = "attention map");
   // weights: [rows, columns], dense, row-major.
   AttentionMap(const float* weights, std::int64_t rows, std::int64_t columns);
 
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
+  const OverviewView& overview() const { return overview_; }
 
-  // Weight of key `k` for query `q`. Throws Error when out of range.
+  // Weight of key `k` for query `q`.
   float cell(std::int64_t q, std::int64_t k) const;
-  // The logit after scale and cap, -inf where masked. REQUIRES: made from a record.
+  // Logits after scale, cap and mask (-inf), one or a row [columns]. REQUIRES: made from a record.
   float logit(std::int64_t q, std::int64_t k) const;
-  // out: [columns].
+  void logits(std::int64_t q, std::span<float> out) const;
+  // out: [columns] resp. [rows]. Both cost O(tokens * dim).
   void row(std::int64_t q, std::span<float> out) const;
+  void column(std::int64_t k, std::span<float> out) const;
   // Rows [begin, end) into out: [end - begin, columns], dense.
   void read_rows(std::int64_t begin, std::int64_t end, float* out) const;
+  // A region into out: [rows, columns] of the region, dense.
+  void read(const Region& region, float* out, const CancelToken* cancel = nullptr) const;
+
+  // The `count` largest weights of a row, largest first, equal ones by key; and the fewest that
+  // hold `share` of its sum.
+  std::vector<WeightedKey> top(std::int64_t q, std::size_t count) const;
+  std::vector<WeightedKey> holding(std::int64_t q, double share) const;
+  // Sum of each row (column) of the region over its columns (rows).
+  std::vector<float> row_sums(const Region& region, const CancelToken* cancel = nullptr) const;
+  std::vector<float> column_sums(const Region& region, const CancelToken* cancel = nullptr) const;
 
   // The region pooled to size x size cells (row-major): cell (i, j) pools rows
   // [i * h, (i + 1) * h) and columns [j * w, (j + 1) * w) of the region, h and w = extent / size
   // rounded down (at least 1), the last cell the remainder. A region smaller than `size` gives
   // its own extent: no upsampling. Mean divides by the block's cells, masked ones included.
+  // Whole blocks of the overview inside a cell are taken from it, the rest is recomputed.
   struct Tile {
     std::int64_t rows, columns;
     std::vector<float> cells;
   };
   Tile tile(const Region& region, std::int64_t size, Pool pool,
             const CancelToken* cancel = nullptr) const;
+  // The same tile of several maps of one extent, such as all heads of a layer; the cores share
+  // them.
+  static std::vector<Tile> tiles(std::span<const AttentionMap> maps, const Region& region,
+                                 std::int64_t size, Pool pool, const CancelToken* cancel = nullptr);
+
+  // The tile as the overview alone knows it, at once: exact for cells made of whole blocks; else a
+  // block's weight is spread evenly over it (mean, sum), or the largest of the blocks that a cell
+  // touches (max: an upper bound). REQUIRES: overview().
+  Tile estimate(const Region& region, std::int64_t size, Pool pool) const;
+  // From coarse to exact: visit(tile, done) first with the estimate and done = 0 (when there is an
+  // overview; without one, cells not yet computed are 0), then as cells become exact, evenly spread
+  // rows first, until done = 1. Called from the calling thread; the tile is the final one then.
+  using Sharper = std::function<void(const Tile& tile, double done)>;
+  void sharpen(const Region& region, std::int64_t size, Pool pool, const Sharper& visit,
+               const CancelToken* cancel = nullptr) const;
 
  private:
+  friend class TilePooling;
   HeadView head_;
+  OverviewView overview_;
+  std::string name_;
   const float* weights_ = nullptr;
   std::int64_t rows_, columns_;
 };

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// Regions of a map, dense or pooled to tiles: from the overview where whole blocks of it lie in a
+// cell, recomputed elsewhere. docs/mathematics.md, "Tile".
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "regard/attention/attention_map.h"
+#include "regard/attention/recompute.h"
+#include "regard/platform/error.h"
+
+namespace regard {
+
+// A region cut into a grid of cells, and the cells into tasks: bands of rows by groups of columns.
+// Thread safety: const members may be called from any number of threads, each task once.
+class TilePooling {
+ public:
+  // A grid of `rows` x `columns` cells, 1 to the region's extent each; out: [rows, columns].
+  TilePooling(const AttentionMap& map, const Region& region, std::int64_t rows,
+              std::int64_t columns, Pool pool, float* out)
+      : map_(map),
+        region_(region),
+        pool_(pool),
+        rows_(rows),
+        columns_(columns),
+        h_((region.row_end - region.row_begin) / rows),
+        w_((region.column_end - region.column_begin) / columns),
+        out_(out) {
+    dense_ = height() == rows && width() == columns;
+    const std::int64_t edge = map.overview_.edge;
+    blocks_ = map.overview_ && h_ >= edge && w_ >= edge;
+    // Blocks of queries are full, and narrow regions take many of them at once.
+    const std::int64_t rows_a_task = kQueryBlock * (width() < kQueryBlock ? 16 : 1);
+    band_ = std::max<std::int64_t>(1, rows_a_task / h_);
+    group_ = std::max<std::int64_t>(1, kKeysOfTask / w_);
+  }
+
+  std::int64_t tasks() const { return bands() * groups(); }
+  // Whether every cell is whole blocks of the overview.
+  bool known() const {
+    if (!blocks_) return false;
+    for (std::int64_t i = 0; i <= rows_; ++i)
+      if (down(row_at(i), map_.rows_) != row_at(i)) return false;
+    for (std::int64_t j = 0; j <= columns_; ++j)
+      if (down(column_at(j), map_.columns_) != column_at(j)) return false;
+    return true;
+  }
+
+  // Tasks of one band follow one another.
+  void run(std::int64_t task) const {
+    Part part;
+    part.i0 = task / groups() * band_;
+    part.i1 = std::min(rows_, part.i0 + band_);
+    part.j0 = task % groups() * group_;
+    part.j1 = std::min(columns_, part.j0 + group_);
+    if (dense_) return copy(part);
+    part.cells.assign(static_cast<std::size_t>((part.i1 - part.i0) * (part.j1 - part.j0)), 0.0);
+    if (map_.weights_ != nullptr) {
+      add_given(&part);
+    } else {
+      BlockScratch scratch(map_.head_.dim);
+      if (blocks_) {
+        for (std::int64_t i = part.i0; i < part.i1; ++i) add_with_blocks(i, &part, &scratch);
+      } else {
+        add(row_at(part.i0), row_at(part.i1), column_at(part.j0), column_at(part.j1), &part,
+            &scratch);
+      }
+    }
+    finish(part);
+  }
+
+  // What the overview alone says: AttentionMap::estimate.
+  void estimate() const {
+    const OverviewView& overview = map_.overview_;
+    const std::int64_t edge = overview.edge;
+    parallel_for(rows_, [&](std::int64_t i) {
+      const std::int64_t q0 = row_at(i), q1 = row_at(i + 1);
+      for (std::int64_t j = 0; j < columns_; ++j) {
+        const std::int64_t k0 = column_at(j), k1 = column_at(j + 1);
+        double sum = 0;
+        float top = 0;
+        for (std::int64_t a = q0 / edge; a * edge < q1; ++a)
+          for (std::int64_t b = k0 / edge; b * edge < k1; ++b) {
+            const std::int64_t at = a * overview.column_blocks() + b;
+            sum += static_cast<double>(overview.sum[at]) * share(a, q0, q1, overview.queries) *
+                   share(b, k0, k1, overview.keys);
+            top = std::max(top, overview.max[at]);
+          }
+        store(i, j, pool_ == Pool::kMax ? static_cast<double>(top) : sum);
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kKeysOfTask = 1024;
+
+  // The cells [i0, i1) x [j0, j1) of a task.
+  struct Part {
+    std::int64_t i0, i1, j0, j1;
+    std::vector<double> cells;  // [i1 - i0, j1 - j0]
+    double& at(std::int64_t i, std::int64_t j) {
+      return cells[static_cast<std::size_t>((i - i0) * (j1 - j0) + j - j0)];
+    }
+  };
+
+  std::int64_t height() const { return region_.row_end - region_.row_begin; }
+  std::int64_t width() const { return region_.column_end - region_.column_begin; }
+  std::int64_t bands() const { return (rows_ + band_ - 1) / band_; }
+  std::int64_t groups() const { return (columns_ + group_ - 1) / group_; }
+  std::int64_t row_at(std::int64_t i) const {
+    return i == rows_ ? region_.row_end : region_.row_begin + i * h_;
+  }
+  std::int64_t column_at(std::int64_t j) const {
+    return j == columns_ ? region_.column_end : region_.column_begin + j * w_;
+  }
+  std::int64_t row_of(std::int64_t q) const {
+    return std::min((q - region_.row_begin) / h_, rows_ - 1);
+  }
+  std::int64_t column_of(std::int64_t k) const {
+    return std::min((k - region_.column_begin) / w_, columns_ - 1);
+  }
+  // Block edges at or below (above) a position; the map's end is one.
+  std::int64_t down(std::int64_t at, std::int64_t end) const {
+    return at == end ? end : at / map_.overview_.edge * map_.overview_.edge;
+  }
+  std::int64_t up(std::int64_t at, std::int64_t end) const {
+    const std::int64_t edge = map_.overview_.edge;
+    return std::min(end, (at + edge - 1) / edge * edge);
+  }
+  // The share of block `block` of [0, count) that lies in [begin, end).
+  double share(std::int64_t block, std::int64_t begin, std::int64_t end, std::int64_t count) const {
+    const std::int64_t first = block * map_.overview_.edge;
+    const std::int64_t last = std::min(count, first + map_.overview_.edge);
+    return static_cast<double>(std::min(end, last) - std::max(begin, first)) /
+           static_cast<double>(last - first);
+  }
+
+  void pool_into(double* cell, double value) const {
+    *cell = pool_ == Pool::kMax ? std::max(*cell, value) : *cell + value;
+  }
+  void store(std::int64_t i, std::int64_t j, double value) const {
+    if (pool_ == Pool::kMean)
+      value /= static_cast<double>((row_at(i + 1) - row_at(i)) * (column_at(j + 1) - column_at(j)));
+    out_[i * columns_ + j] = static_cast<float>(value);
+  }
+  void finish(Part& part) const {
+    for (std::int64_t i = part.i0; i < part.i1; ++i)
+      for (std::int64_t j = part.j0; j < part.j1; ++j) store(i, j, part.at(i, j));
+  }
+
+  // Cells that are single weights.
+  void copy(const Part& part) const {
+    const std::int64_t k0 = column_at(part.j0), k1 = column_at(part.j1);
+    if (map_.weights_ != nullptr) {
+      for (std::int64_t i = part.i0; i < part.i1; ++i) {
+        const float* row = map_.weights_ + row_at(i) * map_.columns_;
+        std::copy(row + k0, row + k1, out_ + i * columns_ + part.j0);
+      }
+      return;
+    }
+    BlockScratch scratch(map_.head_.dim);
+    for (std::int64_t q = row_at(part.i0); q < row_at(part.i1); q += kQueryBlock) {
+      const std::int64_t rows = std::min(kQueryBlock, row_at(part.i1) - q);
+      const ScoreSpec::Range seen = visible_keys(map_.head_, q, rows);
+      float* out = out_ + (q - region_.row_begin) * columns_ - region_.column_begin;
+      const std::int64_t first = std::clamp(seen.begin, k0, k1);
+      const std::int64_t last = std::clamp(seen.end, first, k1);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        std::fill(out + r * columns_ + k0, out + r * columns_ + first, 0.0f);
+        std::fill(out + r * columns_ + last, out + r * columns_ + k1, 0.0f);
+      }
+      if (first < last) load_queries(map_.head_, q, rows, &scratch);
+      for (std::int64_t k = first; k < last; k += kBlockKeys) {
+        const std::int64_t keys = std::min(kBlockKeys, last - k);
+        block_weights(map_.head_, map_.name_, {q, rows, k, keys}, &scratch);
+        const float* cells = scratch.cells.data();
+        for (std::int64_t r = 0; r < rows; ++r)
+          for (std::int64_t j = 0; j < keys; ++j)
+            out[r * columns_ + k + j] = cells[j * kQueryBlock + r];
+      }
+    }
+  }
+
+  void add_given(Part* part) const {
+    for (std::int64_t q = row_at(part->i0); q < row_at(part->i1); ++q)
+      for (std::int64_t j = part->j0; j < part->j1; ++j)
+        for (std::int64_t k = column_at(j); k < column_at(j + 1); ++k)
+          pool_into(&part->at(row_of(q), j),
+                    static_cast<double>(map_.weights_[q * map_.columns_ + k]));
+  }
+
+  // Recomputes queries [q0, q1) x keys [k0, k1) into the cells that they belong to.
+  void add(std::int64_t q0, std::int64_t q1, std::int64_t k0, std::int64_t k1, Part* part,
+           BlockScratch* scratch) const {
+    alignas(64) float tops[kQueryBlock];
+    double values[kQueryBlock];
+    for (std::int64_t q = q0; q < q1; q += kQueryBlock) {
+      const std::int64_t rows = std::min(kQueryBlock, q1 - q);
+      const ScoreSpec::Range seen = visible_keys(map_.head_, q, rows);
+      const std::int64_t first = std::clamp(seen.begin, k0, k1);
+      const std::int64_t last = std::clamp(seen.end, first, k1);
+      if (first < last) load_queries(map_.head_, q, rows, scratch);
+      for (std::int64_t k = first; k < last; k += kBlockKeys) {
+        const std::int64_t end = std::min(last, k + kBlockKeys);
+        block_weights(map_.head_, map_.name_, {q, rows, k, end - k}, scratch);
+        for (std::int64_t piece = k; piece < end;) {
+          const std::int64_t j = column_of(piece);
+          const std::int64_t stop = std::min(end, column_at(j + 1));
+          const float* cells = scratch->cells.data() + (piece - k) * kQueryBlock;
+          if (pool_ == Pool::kMax) {
+            largest_over_keys(cells, rows, stop - piece, tops);
+            std::copy(tops, tops + rows, values);
+          } else {
+            sum_over_keys(cells, rows, stop - piece, values);
+          }
+          for (std::int64_t r = 0; r < rows; ++r)
+            pool_into(&part->at(row_of(q + r), j), values[r]);
+          piece = stop;
+        }
+      }
+    }
+  }
+
+  // Row i of the grid: whole blocks from the overview, strips around them recomputed.
+  void add_with_blocks(std::int64_t i, Part* part, BlockScratch* scratch) const {
+    const OverviewView& overview = map_.overview_;
+    const std::int64_t q0 = row_at(i), q1 = row_at(i + 1);
+    const std::int64_t k0 = column_at(part->j0), k1 = column_at(part->j1);
+    const std::int64_t first = std::min(q1, up(q0, map_.rows_));
+    const std::int64_t last = std::max(first, down(q1, map_.rows_));
+    add(q0, first, k0, k1, part, scratch);
+    add(last, q1, k0, k1, part, scratch);
+    if (first == last) return;
+    std::int64_t done = k0;  // keys before it are in, for queries [first, last)
+    for (std::int64_t j = part->j0; j < part->j1; ++j) {
+      const std::int64_t begin = up(column_at(j), map_.columns_);
+      const std::int64_t end = down(column_at(j + 1), map_.columns_);
+      if (begin >= end) continue;
+      add(first, last, done, begin, part, scratch);
+      done = end;
+      double& cell = part->at(i, j);
+      for (std::int64_t a = first / overview.edge; a * overview.edge < last; ++a)
+        for (std::int64_t b = begin / overview.edge; b * overview.edge < end; ++b) {
+          const std::int64_t at = a * overview.column_blocks() + b;
+          pool_into(&cell, static_cast<double>(pool_ == Pool::kMax ? overview.max[at]
+                                                                   : overview.sum[at]));
+        }
+    }
+    add(first, last, done, k1, part, scratch);
+  }
+
+  const AttentionMap& map_;
+  Region region_;
+  Pool pool_;
+  std::int64_t rows_, columns_, h_, w_;
+  std::int64_t band_, group_;  // rows and columns of a task
+  bool dense_, blocks_;
+  float* out_;
+};
+
+namespace {
+
+void check_region(const AttentionMap& map, const Region& region) {
+  if (region.row_begin < 0 || region.row_end > map.rows() || region.row_begin >= region.row_end ||
+      region.column_begin < 0 || region.column_end > map.columns() ||
+      region.column_begin >= region.column_end)
+    throw Error(fmt::format("region: expected rows within 0:{} and columns within 0:{}, not empty, "
+                            "found {}:{} and {}:{}",
+                            map.rows(), map.columns(), region.row_begin, region.row_end,
+                            region.column_begin, region.column_end),
+                Error::Kind::kUsage);
+}
+
+AttentionMap::Tile empty_tile(const AttentionMap& map, const Region& region, std::int64_t size) {
+  check_region(map, region);
+  if (size < 1 || size > 32768)
+    throw Error(fmt::format("tile: expected a size of 1 to 32768, found {}", size),
+                Error::Kind::kUsage);
+  AttentionMap::Tile tile;
+  tile.rows = std::min(size, region.row_end - region.row_begin);
+  tile.columns = std::min(size, region.column_end - region.column_begin);
+  tile.cells.resize(static_cast<std::size_t>(tile.rows * tile.columns));
+  return tile;
+}
+
+void run_all(const TilePooling& pooling, const CancelToken* cancel) {
+  parallel_for(pooling.tasks(), [&](std::int64_t task) { pooling.run(task); }, cancel);
+}
+
+}  // namespace
+
+void AttentionMap::read(const Region& region, float* out, const CancelToken* cancel) const {
+  check_region(*this, region);
+  run_all(TilePooling(*this, region, region.row_end - region.row_begin,
+                      region.column_end - region.column_begin, Pool::kSum, out),
+          cancel);
+}
+
+std::vector<float> AttentionMap::row_sums(const Region& region, const CancelToken* cancel) const {
+  check_region(*this, region);
+  std::vector<float> sums(static_cast<std::size_t>(region.row_end - region.row_begin));
+  run_all(TilePooling(*this, region, region.row_end - region.row_begin, 1, Pool::kSum, sums.data()),
+          cancel);
+  return sums;
+}
+
+std::vector<float> AttentionMap::column_sums(const Region& region,
+                                             const CancelToken* cancel) const {
+  check_region(*this, region);
+  std::vector<float> sums(static_cast<std::size_t>(region.column_end - region.column_begin));
+  run_all(TilePooling(*this, region, 1, region.column_end - region.column_begin, Pool::kSum,
+                      sums.data()),
+          cancel);
+  return sums;
+}
+
+AttentionMap::Tile AttentionMap::tile(const Region& region, std::int64_t size, Pool pool,
+                                      const CancelToken* cancel) const {
+  return std::move(tiles({this, 1}, region, size, pool, cancel).front());
+}
+
+std::vector<AttentionMap::Tile> AttentionMap::tiles(std::span<const AttentionMap> maps,
+                                                    const Region& region, std::int64_t size,
+                                                    Pool pool, const CancelToken* cancel) {
+  std::vector<Tile> tiles;
+  std::vector<TilePooling> poolings;
+  for (const AttentionMap& map : maps) tiles.push_back(empty_tile(map, region, size));
+  std::vector<std::int64_t> first = {0};  // task at which each map begins
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    Tile& tile = tiles[i];
+    poolings.emplace_back(maps[i], region, tile.rows, tile.columns, pool, tile.cells.data());
+    first.push_back(first.back() + poolings.back().tasks());
+  }
+  parallel_for(
+      first.back(),
+      [&](std::int64_t task) {
+        const auto map = std::upper_bound(first.begin(), first.end(), task) - first.begin() - 1;
+        const auto i = static_cast<std::size_t>(map);
+        poolings[i].run(task - first[i]);
+      },
+      cancel);
+  return tiles;
+}
+
+AttentionMap::Tile AttentionMap::estimate(const Region& region, std::int64_t size,
+                                          Pool pool) const {
+  Tile tile = empty_tile(*this, region, size);
+  if (!overview_) throw Error(name_ + ": expected an overview, found none");
+  TilePooling(*this, region, tile.rows, tile.columns, pool, tile.cells.data()).estimate();
+  return tile;
+}
+
+void AttentionMap::sharpen(const Region& region, std::int64_t size, Pool pool, const Sharper& visit,
+                           const CancelToken* cancel) const {
+  constexpr std::int64_t kRounds = 8;
+  Tile tile = empty_tile(*this, region, size);
+  const TilePooling pooling(*this, region, tile.rows, tile.columns, pool, tile.cells.data());
+  const std::int64_t tasks = pooling.tasks();
+  std::int64_t rounds = std::min(kRounds, tasks);
+  if (pooling.known()) {
+    rounds = 1;
+  } else if (overview_) {
+    pooling.estimate();
+    visit(tile, 0.0);
+  }
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    parallel_for(
+        (tasks - round + rounds - 1) / rounds,
+        [&](std::int64_t i) { pooling.run(round + i * rounds); }, cancel);
+    visit(tile, static_cast<double>(round + 1) / static_cast<double>(rounds));
+  }
+}
+
+}  // namespace regard
