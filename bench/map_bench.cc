@@ -104,8 +104,7 @@ BENCHMARK(tile_at_full_zoom)
 void whole_map(benchmark::State& state) {
   const Trace trace = trace_of(head_of(64), state.range(1) != 0);
   for (auto _ : state) {
-    const auto tile =
-        trace.map({0, 0}).tile({0, kTokens, 0, kTokens}, state.range(0), Pool::kMean);
+    const auto tile = trace.map({0, 0}).tile({0, kTokens, 0, kTokens}, state.range(0), Pool::kMean);
     benchmark::DoNotOptimize(tile.cells.data());
   }
 }

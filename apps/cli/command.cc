@@ -147,23 +147,29 @@ RunRequest run_request(const InputOptions& options) {
   return request;
 }
 
+Progress ProgressLine::progress() const {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [state = state_](double done) {
+    if (state->watch.seconds() < 1.0) return;
+    state->shown = true;
+    fmt::print(stderr, "\r{:3.0f} %", done * 100);
+  };
+}
+
+void ProgressLine::clear() const {
+  if (state_->shown) fmt::print(stderr, "\r     \r");
+  state_->shown = false;
+}
+
 Trace run(Context& context, const RunRequest& request) {
   Session& session = context.session();
   session.open_tokenizer(request.model);
   context.timing.mark("open the tokenizer");
   session.open_model(request.model);
   context.timing.mark("open the model");
-  Progress progress;
-  bool shown = false;
-  const Timing watch;
-  if (isatty(STDERR_FILENO) != 0)
-    progress = [&](double done) {
-      if (watch.seconds() < 1.0) return;
-      shown = true;
-      fmt::print(stderr, "\r{:3.0f} %", done * 100);
-    };
-  Trace trace = session.run(request, progress);
-  if (shown) fmt::print(stderr, "\r     \r");
+  const ProgressLine line;
+  Trace trace = session.run(request, line.progress());
+  line.clear();
   context.timing.mark("tokenise, forward, record");
   return trace;
 }

@@ -62,6 +62,19 @@ struct InputOptions {
 };
 void add_input(CLI::App* verb, InputOptions* options);
 RunRequest run_request(const InputOptions& options);
+// The share done, on standard error when that is a terminal, after a second.
+class ProgressLine {
+ public:
+  Progress progress() const;
+  void clear() const;
+
+ private:
+  struct State {
+    Timing watch;
+    bool shown = false;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
 // Runs with progress on a terminal, marking the time of each part.
 Trace run(Context& context, const RunRequest& request);
 

@@ -16,13 +16,18 @@ void record(Context& context, const Options& options) {
   RunRequest request = run_request(options.input);
   if (!options.layers.empty()) request.layers = read_layer_list(options.layers);
   if (!options.heads.empty()) request.heads = read_head_list(options.heads);
-  const Trace trace = run(context, request);
-  say(fmt::format("{}: {} tokens, {} heads of {} layers, {} bytes", options.output,
-                  trace.tokens.size(), trace.heads().size(), trace.layers.size(),
-                  trace_file_size(trace)));
-  for (const std::string& note : trace.notes) say(note);
-  write_trace(trace, options.output);
-  context.timing.mark("write");
+  Session& session = context.session();
+  const ProgressLine line;
+  session.record(
+      request, options.output,
+      [&](const RecordPlan& plan) {
+        say(fmt::format("{}: {} tokens, {} heads of {} layers, {} bytes", options.output,
+                        plan.tokens, plan.heads, plan.layers, plan.bytes));
+        for (const std::string& note : plan.notes) say(note);
+      },
+      line.progress());
+  line.clear();
+  context.timing.mark("tokenise, forward, write");
 }
 
 }  // namespace

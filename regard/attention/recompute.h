@@ -22,7 +22,7 @@ struct MapBlock {
 // Room for one block. Thread safety: one thread's.
 struct BlockScratch {
   explicit BlockScratch(std::int64_t dim) : qt({dim, kQueryBlock}) {}
-  Tensor qt;                               // queries of the block's rows, transposed
+  Tensor qt;                                // queries of the block's rows, transposed
   Tensor cells{{kBlockKeys, kQueryBlock}};  // [key][query]
 };
 

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "regard/attention/attention_map.h"
 #include "regard/attention/recompute.h"
@@ -78,15 +80,14 @@ class TilePooling {
       for (std::int64_t j = 0; j < columns_; ++j) {
         const std::int64_t k0 = column_at(j), k1 = column_at(j + 1);
         double sum = 0;
-        float top = 0;
+        double top = 0;
         for (std::int64_t a = q0 / edge; a * edge < q1; ++a)
           for (std::int64_t b = k0 / edge; b * edge < k1; ++b) {
-            const std::int64_t at = a * overview.column_blocks() + b;
-            sum += static_cast<double>(overview.sum[at]) * share(a, q0, q1, overview.queries) *
-                   share(b, k0, k1, overview.keys);
-            top = std::max(top, overview.max[at]);
+            const double value = block(a, b);
+            top = std::max(top, value);
+            sum += value * share(a, q0, q1, overview.queries) * share(b, k0, k1, overview.keys);
           }
-        store(i, j, pool_ == Pool::kMax ? static_cast<double>(top) : sum);
+        store(i, j, pool_ == Pool::kMax ? top : sum);
       }
     });
   }
@@ -127,9 +128,19 @@ class TilePooling {
     const std::int64_t edge = map_.overview_.edge;
     return std::min(end, (at + edge - 1) / edge * edge);
   }
-  // The share of block `block` of [0, count) that lies in [begin, end).
-  double share(std::int64_t block, std::int64_t begin, std::int64_t end, std::int64_t count) const {
-    const std::int64_t first = block * map_.overview_.edge;
+  // What the overview says of a block: its largest weight or its sum.
+  double block(std::int64_t row, std::int64_t column) const {
+    const OverviewView& overview = map_.overview_;
+    const std::int64_t at = row * overview.column_blocks() + column;
+    const auto value =
+        static_cast<double>(pool_ == Pool::kMax ? overview.max[at] : overview.sum[at]);
+    if (value >= 0 && value < std::numeric_limits<double>::infinity()) return value;
+    throw Error::at(map_.name_, fmt::format("overview block {}, {}", row, column),
+                    "a sum or maximum of weights", fmt::format("{}", value));
+  }
+  // The share of block `index` of [0, count) that lies in [begin, end).
+  double share(std::int64_t index, std::int64_t begin, std::int64_t end, std::int64_t count) const {
+    const std::int64_t first = index * map_.overview_.edge;
     const std::int64_t last = std::min(count, first + map_.overview_.edge);
     return static_cast<double>(std::min(end, last) - std::max(begin, first)) /
            static_cast<double>(last - first);
@@ -213,8 +224,7 @@ class TilePooling {
           } else {
             sum_over_keys(cells, rows, stop - piece, values);
           }
-          for (std::int64_t r = 0; r < rows; ++r)
-            pool_into(&part->at(row_of(q + r), j), values[r]);
+          for (std::int64_t r = 0; r < rows; ++r) pool_into(&part->at(row_of(q + r), j), values[r]);
           piece = stop;
         }
       }
@@ -240,11 +250,8 @@ class TilePooling {
       done = end;
       double& cell = part->at(i, j);
       for (std::int64_t a = first / overview.edge; a * overview.edge < last; ++a)
-        for (std::int64_t b = begin / overview.edge; b * overview.edge < end; ++b) {
-          const std::int64_t at = a * overview.column_blocks() + b;
-          pool_into(&cell, static_cast<double>(pool_ == Pool::kMax ? overview.max[at]
-                                                                   : overview.sum[at]));
-        }
+        for (std::int64_t b = begin / overview.edge; b * overview.edge < end; ++b)
+          pool_into(&cell, block(a, b));
     }
     add(first, last, done, k1, part, scratch);
   }
@@ -364,9 +371,8 @@ void AttentionMap::sharpen(const Region& region, std::int64_t size, Pool pool, c
     visit(tile, 0.0);
   }
   for (std::int64_t round = 0; round < rounds; ++round) {
-    parallel_for(
-        (tasks - round + rounds - 1) / rounds,
-        [&](std::int64_t i) { pooling.run(round + i * rounds); }, cancel);
+    parallel_for((tasks - round + rounds - 1) / rounds,
+                 [&](std::int64_t i) { pooling.run(round + i * rounds); }, cancel);
     visit(tile, static_cast<double>(round + 1) / static_cast<double>(rounds));
   }
 }

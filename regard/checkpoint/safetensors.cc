@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "regard/checkpoint/safetensors_stream.h"
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
 #include "regard/platform/output_file.h"
@@ -255,6 +256,34 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsEnt
 std::uint64_t safetensors_size(const std::vector<SafetensorsEntry>& entries,
                                const std::map<std::string, std::string>& metadata) {
   return layout_of("", entries, metadata).size;
+}
+
+SafetensorsStream::SafetensorsStream(const std::string& path, std::uint64_t header_room)
+    : path_(path), room_((header_room + kAlignment - 1) / kAlignment * kAlignment), file_(path) {
+  if (!file_.is_regular())
+    throw Error::at(path, "", "a regular file, which can be written out of order",
+                    "another kind of file");
+  file_.write(std::string(room_, '\0'));
+}
+
+void SafetensorsStream::add(const std::string& name, const TensorView& view) {
+  for (const SafetensorsEntry& entry : entries_)
+    if (entry.name == name) throw Error::at(path_, name, "a name of its own", "it twice");
+  file_.write(std::string(padding_after(file_.size()), '\0'));
+  file_.write(std::span(view.data, static_cast<std::size_t>(view.size()) * size_of(view.dtype)));
+  entries_.push_back({name, {view.dtype, view.shape, nullptr}});
+}
+
+void SafetensorsStream::commit(const std::map<std::string, std::string>& metadata) {
+  Layout layout = layout_of(path_, entries_, metadata);
+  if (layout.prefix.size() > room_)
+    throw Error::at(path_, "header", fmt::format("at most {} bytes", room_),
+                    fmt::format("{}", layout.prefix.size()));
+  layout.prefix.resize(room_, ' ');
+  for (std::uint64_t i = 0; i < kLengthBytes; ++i)
+    layout.prefix[i] = static_cast<char>((room_ - kLengthBytes) >> (8 * i) & 0xff);
+  file_.write_start(layout.prefix);
+  file_.commit();
 }
 
 }  // namespace regard

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "regard/attention/score.h"
 #include "regard/tensor/tensor.h"
 #include "regard/trace/trace.h"
 
 namespace regard {
+
+class TraceWriter;
 
 enum class Point {
   kEmbedding,     // [token, width], after the embedding's normalisation
@@ -37,7 +40,17 @@ struct AttentionRecord {
   Tensor query, key, value;           // as at the points
   Buffer<double> lse;                 // [head, token]
   Tensor overview_sum, overview_max;  // [head, block, block]
+  // What else the score takes, empty when it does not: shapes as in LayerTrace.
+  Tensor alibi_slopes, sinks, bias, query_relative, key_relative;
+  std::vector<std::int32_t> relative_slot;
+  Buffer<std::uint8_t> blocks;
+
+  // Views of these arrays, for the forward pass; all heads.
+  ScoreTerms terms() const;
 };
+
+// The record as a trace has it: views into it, all heads.
+LayerTrace layer_trace(const AttentionRecord& record);
 
 // Thread safety: called by the one thread that runs the forward pass; the structs are plain values.
 class Observer {
@@ -61,8 +74,18 @@ class Recorder : public Observer {
   std::vector<int> layers_;
 };
 
-// Keeps only the given heads of a trace's layers (views into the same arrays). Throws Error for a
-// head that is not there.
-void keep_heads(Trace* trace, const std::vector<HeadId>& heads);
+// Writes each chosen layer to a file as it comes and keeps nothing. heads: only these (all of the
+// layers when empty); they lie in `layers`.
+class StreamRecorder : public Observer {
+ public:
+  StreamRecorder(TraceWriter* writer, std::vector<int> layers, std::vector<HeadId> heads);
+  bool wants_record(int layer) override;
+  void record(std::shared_ptr<AttentionRecord> record) override;
+
+ private:
+  TraceWriter* writer_;
+  std::vector<int> layers_;
+  std::vector<HeadId> heads_;
+};
 
 }  // namespace regard

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "regard/model/observer.h"
-#include "regard/platform/error.h"
+#include "regard/trace/trace_writer.h"
 
 namespace regard {
 namespace {
@@ -12,43 +12,57 @@ TensorView view_of(const Tensor& tensor) {
   return {DType::kF32, tensor.shape(), reinterpret_cast<const std::byte*>(tensor.data())};
 }
 
-// Rows `chosen` of the first axis of a view, copied when they are not all of it.
-TensorView select(const TensorView& view, const std::vector<std::size_t>& chosen, Trace* trace) {
-  if (view.data == nullptr || chosen.size() == static_cast<std::size_t>(view.shape[0])) return view;
-  const std::size_t bytes =
-      static_cast<std::size_t>(view.size() / view.shape[0]) * size_of(view.dtype);
-  Shape shape = view.shape;
-  shape[0] = static_cast<std::int64_t>(chosen.size());
-  auto copy = std::make_shared<Buffer<double>>(Shape{
-      static_cast<std::int64_t>((chosen.size() * bytes + sizeof(double) - 1) / sizeof(double))});
-  auto* out = reinterpret_cast<std::byte*>(copy->data());
-  for (std::size_t i = 0; i < chosen.size(); ++i)
-    std::copy_n(view.data + chosen[i] * bytes, bytes, out + i * bytes);
-  trace->keep(copy);
-  return {view.dtype, std::move(shape), out};
+bool chosen(const std::vector<int>& layers, int layer) {
+  return layers.empty() || std::find(layers.begin(), layers.end(), layer) != layers.end();
 }
 
 }  // namespace
 
+ScoreTerms AttentionRecord::terms() const {
+  ScoreTerms terms;
+  terms.slopes = alibi_slopes.data();
+  terms.sinks = sinks.data();
+  terms.bias = bias.data();
+  if (!bias.empty()) terms.bias_reach = (bias.shape()[1] - 1) / 2;
+  terms.query_relative = query_relative.data();
+  terms.key_relative = key_relative.data();
+  if (!relative_slot.empty()) {
+    terms.slot = relative_slot.data();
+    terms.slot_reach = (static_cast<std::int64_t>(relative_slot.size()) - 1) / 2;
+    terms.slots = (query_relative.empty() ? key_relative : query_relative).shape()[2];
+  }
+  terms.blocks = blocks.data();
+  return terms;
+}
+
 Recorder::Recorder(Trace* trace, std::vector<int> layers)
     : trace_(trace), layers_(std::move(layers)) {}
 
-bool Recorder::wants_record(int layer) {
-  return layers_.empty() || std::find(layers_.begin(), layers_.end(), layer) != layers_.end();
-}
+bool Recorder::wants_record(int layer) { return chosen(layers_, layer); }
 
-void Recorder::record(std::shared_ptr<AttentionRecord> record) {
+LayerTrace layer_trace(const AttentionRecord& record) {
   LayerTrace layer;
-  layer.layer = record->layer;
-  layer.score = record->score;
-  layer.block_edge = record->block_edge;
-  layer.query = view_of(record->query);
-  layer.key = view_of(record->key);
-  layer.value = view_of(record->value);
-  layer.lse = {DType::kF64, record->lse.shape(),
-               reinterpret_cast<const std::byte*>(record->lse.data())};
-  layer.overview_sum = view_of(record->overview_sum);
-  layer.overview_max = view_of(record->overview_max);
+  layer.layer = record.layer;
+  layer.score = record.score;
+  layer.block_edge = record.block_edge;
+  layer.query = view_of(record.query);
+  layer.key = view_of(record.key);
+  layer.value = view_of(record.value);
+  layer.lse = {DType::kF64, record.lse.shape(),
+               reinterpret_cast<const std::byte*>(record.lse.data())};
+  layer.overview_sum = view_of(record.overview_sum);
+  layer.overview_max = view_of(record.overview_max);
+  layer.alibi_slopes = view_of(record.alibi_slopes);
+  layer.sinks = view_of(record.sinks);
+  layer.bias = view_of(record.bias);
+  layer.query_relative = view_of(record.query_relative);
+  layer.key_relative = view_of(record.key_relative);
+  if (!record.relative_slot.empty())
+    layer.relative_slot = {DType::kI32,
+                           {static_cast<std::int64_t>(record.relative_slot.size())},
+                           reinterpret_cast<const std::byte*>(record.relative_slot.data())};
+  layer.blocks = {DType::kU8, record.blocks.shape(),
+                  reinterpret_cast<const std::byte*>(record.blocks.data())};
   layer.queries = layer.query.shape[1];
   layer.keys = layer.key.shape[1];
   layer.dim = layer.key.shape[2];
@@ -58,43 +72,30 @@ void Recorder::record(std::shared_ptr<AttentionRecord> record) {
     layer.head_ids.push_back(static_cast<int>(head));
     layer.kv_of.push_back(static_cast<int>(head / (heads / kv_heads)));
   }
-  trace_->layers[layer.layer] = std::move(layer);
+  return layer;
+}
+
+void Recorder::record(std::shared_ptr<AttentionRecord> record) {
+  trace_->layers[record->layer] = layer_trace(*record);
   trace_->keep(std::move(record));
 }
 
-void keep_heads(Trace* trace, const std::vector<HeadId>& heads) {
-  for (const HeadId id : heads) trace->map(id);  // throws for a head that is not there
-  for (auto it = trace->layers.begin(); it != trace->layers.end();) {
-    LayerTrace& layer = it->second;
-    std::vector<std::size_t> chosen;
-    std::vector<int> ids, kv_of;
-    std::vector<std::size_t> kv_rows;
-    for (std::size_t i = 0; i < layer.head_ids.size(); ++i) {
-      if (std::find(heads.begin(), heads.end(), HeadId{layer.layer, layer.head_ids[i]}) ==
-          heads.end())
-        continue;
-      chosen.push_back(i);
-      ids.push_back(layer.head_ids[i]);
-      if (layer.kv_of.empty()) continue;
-      const auto row = static_cast<std::size_t>(layer.kv_of[i]);
-      if (kv_rows.empty() || kv_rows.back() != row) kv_rows.push_back(row);
-      kv_of.push_back(static_cast<int>(kv_rows.size() - 1));
-    }
-    if (chosen.empty()) {
-      it = trace->layers.erase(it);
-      continue;
-    }
-    layer.query = select(layer.query, chosen, trace);
-    layer.lse = select(layer.lse, chosen, trace);
-    layer.overview_sum = select(layer.overview_sum, chosen, trace);
-    layer.overview_max = select(layer.overview_max, chosen, trace);
-    layer.weights = select(layer.weights, chosen, trace);
-    layer.key = select(layer.key, kv_rows, trace);
-    layer.value = select(layer.value, kv_rows, trace);
-    layer.head_ids = std::move(ids);
-    layer.kv_of = std::move(kv_of);
-    ++it;
-  }
+StreamRecorder::StreamRecorder(TraceWriter* writer, std::vector<int> layers,
+                               std::vector<HeadId> heads)
+    : writer_(writer), layers_(std::move(layers)), heads_(std::move(heads)) {}
+
+bool StreamRecorder::wants_record(int layer) { return chosen(layers_, layer); }
+
+void StreamRecorder::record(std::shared_ptr<AttentionRecord> record) {
+  const LayerTrace layer = layer_trace(*record);
+  if (heads_.empty()) return writer_->add(layer);
+  std::vector<int> wanted;
+  for (const HeadId id : heads_)
+    if (id.layer == layer.layer) wanted.push_back(id.head);
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::vector<std::shared_ptr<const void>> owners;
+  writer_->add(with_heads(layer, wanted, &owners));
 }
 
 }  // namespace regard

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing a file so that nobody ever sees half of it: a temporary name in the same folder, synced,
 // then renamed over the final one. What exists and is no regular file (/dev/stdout, /dev/full, a
-// pipe) is written in place. A symbolic link is followed: its target is replaced, the link stays.
+// pipe) is written in place. A symbolic link is followed, even one to nothing: its target is
+// replaced or made, the link stays. An older file's permissions are kept, a new one has the
+// umask's.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +27,19 @@ class OutputFile {
   // Throws Error on a full disk or a closed pipe.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
-  // Flushes, syncs, renames. Throws Error; then the older file is untouched.
+  // Replaces the first bytes. REQUIRES: is_regular(), and as many were written.
+  void write_start(std::string_view text);
+  // Sets disk space aside for `bytes` in all, so that a disk that is too small fails now. Throws
+  // Error saying how much is needed and free; does nothing for what is no regular file.
+  void reserve(std::uint64_t bytes);
+  // Flushes, syncs, renames, syncs the folder. Throws Error; then the older file is untouched,
+  // except when only the folder could not be synced: then the new one is there, and a crash of the
+  // machine may still undo that.
   void commit();
 
   std::uint64_t size() const { return size_; }
+  // Whether it is a file under a temporary name, not a device or pipe.
+  bool is_regular() const { return !temporary_.empty(); }
 
  private:
   void flush();

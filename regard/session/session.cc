@@ -198,10 +198,12 @@ Trace Session::encode(const RunRequest& request) {
   return trace;
 }
 
-Trace Session::run(const RunRequest& request, const Progress& progress, const CancelToken* cancel) {
-  Trace trace = encode(request);
-  const std::shared_ptr<const Model> model = open_model(request.model);
-  const ModelSpec& spec = model->spec();
+Session::Prepared Session::prepare(const RunRequest& request) {
+  Prepared prepared;
+  Trace& trace = prepared.trace;
+  trace = encode(request);
+  prepared.model = open_model(request.model);
+  const ModelSpec& spec = prepared.model->spec();
 
   const auto count = static_cast<std::int64_t>(trace.tokens.size());
   if (spec.max_positions > 0 && count > spec.max_positions) {
@@ -221,19 +223,25 @@ Trace Session::run(const RunRequest& request, const Progress& progress, const Ca
         fmt::format("truncated: {} of {} tokens, the model's limit", trace.tokens.size(), count));
   }
 
-  ModelInput input;
+  ModelInput& input = prepared.input;
   for (const Token& token : trace.tokens) {
     input.ids.push_back(token.id);
     input.types.push_back(token.type);
   }
   if (spec.types == 0) input.types.clear();
+  prepared.layers = layers_to_record(request, spec.layers);
+  return prepared;
+}
 
-  Recorder recorder(&trace, layers_to_record(request, spec.layers));
-  model->forward(input, &recorder, progress, cancel);
+Trace Session::run(const RunRequest& request, const Progress& progress, const CancelToken* cancel) {
+  Prepared prepared = prepare(request);
+  Trace& trace = prepared.trace;
+  Recorder recorder(&trace, prepared.layers);
+  prepared.model->forward(prepared.input, &recorder, progress, cancel);
   if (!request.heads.empty()) keep_heads(&trace, request.heads);
   // The records may outlive the session's hold on the model.
-  trace.keep(model);
-  return trace;
+  trace.keep(prepared.model);
+  return std::move(trace);
 }
 
 Trace Session::open_trace(const std::string& path) const { return read_trace(path); }

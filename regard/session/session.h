@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,13 @@ struct RunRequest {
   bool truncate = false;      // cut to the model's limit instead of failing
   std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
+};
+
+// What a recording is going to be, known before the model runs.
+struct RecordPlan {
+  std::int64_t tokens = 0, heads = 0, layers = 0;
+  std::uint64_t bytes = 0;         // of the file, to within a few kilobytes
+  std::vector<std::string> notes;  // what was changed on the way
 };
 
 struct ViewRequest {
@@ -72,6 +80,13 @@ class Session {
   // Tokenise and run the model, recording. Notes in the trace say what was changed on the way.
   Trace run(const RunRequest& request, const Progress& progress = {},
             const CancelToken* cancel = nullptr);
+  // Runs and writes the trace file layer by layer: memory holds the weights, the activations and
+  // one layer's record. `announce` is called once, before the model runs and after disk space was
+  // set aside. Throws Error like run(), and when the file cannot be written; then no file appears
+  // and an older one stays.
+  void record(const RunRequest& request, const std::string& path,
+              const std::function<void(const RecordPlan&)>& announce, const Progress& progress = {},
+              const CancelToken* cancel = nullptr);
   Trace open_trace(const std::string& path) const;
   // Ready-made weights: [query, key], [head, query, key] or [layer, head, query, key] in a .npy
   // file, and a text file with one label a line.
@@ -85,6 +100,16 @@ class Session {
   std::int64_t find_unit(const std::vector<Unit>& units, const std::string& word) const;
 
  private:
+  // What run() and record() have in common: the text encoded and cut, the model's input, the layers
+  // to record (all when empty).
+  struct Prepared {
+    Trace trace;
+    ModelInput input;
+    std::shared_ptr<const Model> model;
+    std::vector<int> layers;
+  };
+  Prepared prepare(const RunRequest& request);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -28,7 +28,8 @@ std::string to_string(HeadId id);
 // The reverse; nothing when the text is no such name.
 std::optional<HeadId> head_named(std::string_view text);
 
-// One layer's attention. The arrays are the layer's own or lie in the trace's mapped file.
+// One layer's attention. The arrays are the layer's own or lie in the trace's mapped file; one
+// whose data is null is absent. layer_arrays.h lists them with their names in a file.
 struct LayerTrace {
   int layer = 0;
   std::vector<int> head_ids;  // the heads recorded, ascending; all of them unless chosen
@@ -40,10 +41,18 @@ struct LayerTrace {
   std::vector<int> kv_of;
   TensorView query;         // F32 [head, query, dim]
   TensorView key;           // F32 [kv head, key, dim]
-  TensorView value;         // F32 [kv head, key, value_dim]; data null: not recorded
+  TensorView value;         // F32 [kv head, key, value_dim]
   TensorView lse;           // F64 [head, query]
-  TensorView overview_sum;  // F32 [head, query block, key block]; data null: none
+  TensorView overview_sum;  // F32 [head, query block, key block]
   TensorView overview_max;
+  // What else the score takes: ScoreTerms.
+  TensorView alibi_slopes;    // F32 [head]
+  TensorView sinks;           // F32 [head]
+  TensorView bias;            // F32 [head, 2 * reach + 1]
+  TensorView query_relative;  // F32 [head, query, slot]
+  TensorView key_relative;    // F32 [head, key, slot]
+  TensorView relative_slot;   // I32 [2 * reach + 1]
+  TensorView blocks;          // U8 [query / 64, key / 64], rounded up
   // Instead of all these: weights as somebody gave them, F32 [head, query, key].
   TensorView weights;
 };
@@ -51,6 +60,7 @@ struct LayerTrace {
 // Thread safety: read-only after it was made; any number of threads.
 class Trace {
  public:
+  std::string file;   // that it was read from; empty: none
   std::string model;  // how the model calls itself or was named
   std::string text;
   std::optional<std::string> pair;  // the second text of a pair
@@ -62,10 +72,13 @@ class Trace {
   // All recorded heads, ascending.
   std::vector<HeadId> heads() const;
   bool has(HeadId id) const;
-  // Throws Error naming the layers and heads that exist.
+  // Throws Error naming the layers and heads that exist. Reads the head's log-sum-exps; throws
+  // Error naming file and query where one of them is NaN or +inf.
   AttentionMap map(HeadId id) const;
   // The head's record. Throws like map(), and when the trace holds given weights only.
   HeadView head(HeadId id) const;
+  // The head's overview; false when there is none.
+  OverviewView overview(HeadId id) const;
   // [keys, value_dim]; null when not recorded.
   const float* values(HeadId id) const;
 
@@ -77,11 +90,14 @@ class Trace {
   std::vector<std::shared_ptr<const void>> owners_;
 };
 
-// The file of format 1, a safetensors file: layers.{l}.query, .key, .value, .lse, .overview_sum,
-// .overview_max, layers.{l}.heads when not all; text, text_pair (U8), tokens.id (I64 [n]),
-// tokens.span (I64 [n, 2]), tokens.sequence, tokens.type (I64 [n]), tokens.special (U8 [n]),
-// tokens.piece (U8) and tokens.piece_end (I64 [n]); metadata regard.format, regard.model,
-// regard.score.{l}, regard.block_edge, regard.notes (JSON list).
+// The layer with only the heads of these numbers (ascending, all there) and the key heads that they
+// use. Rows that must be copied are kept in *owners.
+LayerTrace with_heads(const LayerTrace& layer, const std::vector<int>& heads,
+                      std::vector<std::shared_ptr<const void>>* owners);
+// Keeps only the given heads of a trace's layers. Throws Error for a head that is not there.
+void keep_heads(Trace* trace, const std::vector<HeadId>& heads);
+
+// The file of format 1, a safetensors file: docs/trace-format.md.
 inline constexpr int kTraceFormat = 1;
 void write_trace(const Trace& trace, const std::string& path);
 std::uint64_t trace_file_size(const Trace& trace);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The trace file, format 1: names and shapes are listed in trace.h and docs/trace-format.md.
+// Reading the trace file, format 1 (docs/trace-format.md): everything is checked before it is used.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,92 +8,10 @@
 
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
-#include "regard/trace/trace.h"
+#include "regard/trace/layer_arrays.h"
 
 namespace regard {
 namespace {
-
-// Everything a file holds, with the small arrays that only exist for writing.
-struct Parts {
-  std::vector<SafetensorsEntry> entries;
-  std::map<std::string, std::string> metadata;
-  std::vector<std::int64_t> ids, spans, sequences, types, piece_ends;
-  std::vector<std::uint8_t> specials;
-  std::string pieces;
-  std::map<int, std::vector<std::int64_t>> head_ids, kv_of;
-};
-
-template <typename T>
-TensorView view_of(DType dtype, Shape shape, const T* data) {
-  return {dtype, std::move(shape), reinterpret_cast<const std::byte*>(data)};
-}
-
-void add_tokens(const Trace& trace, Parts* parts) {
-  for (const Token& token : trace.tokens) {
-    parts->ids.push_back(token.id);
-    parts->spans.push_back(static_cast<std::int64_t>(token.span.start));
-    parts->spans.push_back(static_cast<std::int64_t>(token.span.end));
-    parts->sequences.push_back(token.sequence);
-    parts->types.push_back(token.type);
-    parts->specials.push_back(token.special ? 1 : 0);
-    parts->pieces += token.text;
-    parts->piece_ends.push_back(static_cast<std::int64_t>(parts->pieces.size()));
-  }
-  const std::int64_t n = static_cast<std::int64_t>(trace.tokens.size());
-  const auto bytes = [](std::string_view text) {
-    return view_of(DType::kU8, {static_cast<std::int64_t>(text.size())}, text.data());
-  };
-  auto& out = parts->entries;
-  out.push_back({"text", bytes(trace.text)});
-  if (trace.pair) out.push_back({"text_pair", bytes(*trace.pair)});
-  out.push_back({"tokens.id", view_of(DType::kI64, {n}, parts->ids.data())});
-  out.push_back({"tokens.span", view_of(DType::kI64, {n, 2}, parts->spans.data())});
-  out.push_back({"tokens.sequence", view_of(DType::kI64, {n}, parts->sequences.data())});
-  out.push_back({"tokens.type", view_of(DType::kI64, {n}, parts->types.data())});
-  out.push_back({"tokens.special", view_of(DType::kU8, {n}, parts->specials.data())});
-  out.push_back({"tokens.piece", bytes(parts->pieces)});
-  out.push_back({"tokens.piece_end", view_of(DType::kI64, {n}, parts->piece_ends.data())});
-  if (!trace.key_valid.empty())
-    out.push_back({"keys.valid", view_of(DType::kU8, {n}, trace.key_valid.data())});
-}
-
-void add_layer(const LayerTrace& layer, Parts* parts) {
-  const std::string prefix = fmt::format("layers.{}.", layer.layer);
-  auto& out = parts->entries;
-  if (layer.weights.data != nullptr) {
-    out.push_back({prefix + "weights", layer.weights});
-  } else {
-    out.push_back({prefix + "query", layer.query});
-    out.push_back({prefix + "key", layer.key});
-    if (layer.value.data != nullptr) out.push_back({prefix + "value", layer.value});
-    out.push_back({prefix + "lse", layer.lse});
-    if (layer.overview_sum.data != nullptr) {
-      out.push_back({prefix + "overview_sum", layer.overview_sum});
-      out.push_back({prefix + "overview_max", layer.overview_max});
-    }
-    parts->metadata[fmt::format("regard.score.{}", layer.layer)] = to_json(layer.score);
-    parts->metadata["regard.block_edge"] = std::to_string(layer.block_edge);
-    auto& kv = parts->kv_of[layer.layer];
-    kv.assign(layer.kv_of.begin(), layer.kv_of.end());
-    out.push_back({prefix + "kv_of",
-                   view_of(DType::kI64, {static_cast<std::int64_t>(kv.size())}, kv.data())});
-  }
-  auto& ids = parts->head_ids[layer.layer];
-  ids.assign(layer.head_ids.begin(), layer.head_ids.end());
-  out.push_back({prefix + "heads",
-                 view_of(DType::kI64, {static_cast<std::int64_t>(ids.size())}, ids.data())});
-}
-
-void fill(const Trace& trace, Parts* parts) {
-  parts->metadata["regard.format"] = std::to_string(kTraceFormat);
-  parts->metadata["regard.model"] = trace.model;
-  std::string notes = "[";
-  for (const std::string& note : trace.notes)
-    notes += (notes.size() > 1 ? ", " : "") + json_quoted(note);
-  parts->metadata["regard.notes"] = notes + "]";
-  add_tokens(trace, parts);
-  for (const auto& [layer, record] : trace.layers) add_layer(record, parts);
-}
 
 // Reads a trace's file; every array's shape is checked where it is taken.
 class Reader {
@@ -103,6 +21,7 @@ class Reader {
   Trace read() {
     check_format();
     Trace trace;
+    trace.file = file_->path();
     trace.model = text_of_metadata("regard.model");
     trace.text = bytes("text");
     if (file_->find("text_pair")) trace.pair = bytes("text_pair");
@@ -110,8 +29,9 @@ class Reader {
     read_tokens(&trace);
     for (const auto& [name, tensor] : file_->tensors()) {
       int layer = 0;
-      if (const auto rest = layer_of(name, &layer); rest == "query" || rest == "weights")
-        trace.layers.emplace(layer, read_layer(layer, trace));
+      if (const auto array = layer_of(name, &layer); array.empty() || trace.layers.contains(layer))
+        continue;
+      trace.layers.emplace(layer, read_layer(layer, trace));
     }
     trace.keep(file_);
     return trace;
@@ -212,7 +132,13 @@ class Reader {
     const auto [at, error] = std::from_chars(begin, end, *layer);
     if (error != std::errc{} || at == end || *at != '.' || *layer < 0 || *layer > 1'000'000)
       fail(name, "layers.{number}.{array}", "another name");
-    return {at + 1, static_cast<std::size_t>(end - at - 1)};
+    const std::string_view array(at + 1, static_cast<std::size_t>(end - at - 1));
+    const auto known = [&](const LayerArray& one) { return one.name == array; };
+    // An array that this reader does not know may change what a weight is.
+    if (array != "heads" && array != "kv_of" &&
+        std::none_of(kLayerArrays.begin(), kLayerArrays.end(), known))
+      fail(name, "an array of format 1", "another name: this trace is from a newer Regard");
+    return array;
   }
 
   TensorView aligned(const std::string& name, DType dtype, const Shape& shape) const {
@@ -235,9 +161,20 @@ class Reader {
     return result;
   }
 
+  // An array of a layer that may be absent.
+  TensorView optional(const std::string& name, DType dtype, const Shape& shape) const {
+    return file_->find(name) ? aligned(name, dtype, shape) : TensorView{};
+  }
+
+  std::int64_t at_least_one(const std::string& name, std::int64_t size) const {
+    if (size < 1) fail(name, "no axis of 0", "one");
+    return size;
+  }
+
   LayerTrace read_layer(int index, const Trace& trace) const {
     const std::string prefix = fmt::format("layers.{}.", index);
     const std::int64_t n = static_cast<std::int64_t>(trace.tokens.size());
+    at_least_one("tokens.id", n);
     LayerTrace layer;
     layer.layer = index;
     layer.queries = layer.keys = n;
@@ -247,26 +184,59 @@ class Reader {
       return layer;
     }
     layer.query = aligned(prefix + "query", DType::kF32, {-1, n, -1});
-    const std::int64_t heads = layer.query.shape[0];
-    layer.dim = layer.query.shape[2];
+    const std::int64_t heads = at_least_one(prefix + "query", layer.query.shape[0]);
+    layer.dim = at_least_one(prefix + "query", layer.query.shape[2]);
     layer.key = aligned(prefix + "key", DType::kF32, {-1, n, layer.dim});
     const std::int64_t kv_heads = layer.key.shape[0];
-    if (file_->find(prefix + "value")) {
-      layer.value = aligned(prefix + "value", DType::kF32, {kv_heads, n, -1});
-      layer.value_dim = layer.value.shape[2];
-    }
+    layer.value = optional(prefix + "value", DType::kF32, {kv_heads, n, -1});
+    if (layer.value.data != nullptr)
+      layer.value_dim = at_least_one(prefix + "value", layer.value.shape[2]);
     layer.lse = aligned(prefix + "lse", DType::kF64, {heads, n});
     layer.head_ids = small_integers(prefix + "heads", heads, 1'000'000, true);
     layer.kv_of = small_integers(prefix + "kv_of", heads, kv_heads, false);
     const std::string score = fmt::format("regard.score.{}", index);
     layer.score = score_spec_from_json(text_of_metadata(score), file_->path(), score);
-    if (file_->find(prefix + "overview_sum")) {
+    if (file_->find(prefix + "overview_sum") || file_->find(prefix + "overview_max")) {
       layer.block_edge = overview_edge_of(text_of_metadata("regard.block_edge"));
       const std::int64_t blocks = (n + layer.block_edge - 1) / layer.block_edge;
       layer.overview_sum = aligned(prefix + "overview_sum", DType::kF32, {heads, blocks, blocks});
       layer.overview_max = aligned(prefix + "overview_max", DType::kF32, {heads, blocks, blocks});
     }
+    read_terms(prefix, heads, &layer);
     return layer;
+  }
+
+  // What the score takes besides queries and keys.
+  void read_terms(const std::string& prefix, std::int64_t heads, LayerTrace* layer) const {
+    const std::int64_t n = layer->queries, blocks = (n + kQueryBlock - 1) / kQueryBlock;
+    layer->alibi_slopes = optional(prefix + "alibi_slopes", DType::kF32, {heads});
+    if (layer->score.alibi != Alibi::kNone && layer->alibi_slopes.data == nullptr)
+      fail(prefix + "alibi_slopes", fmt::format("F32 [{}], which the score needs", heads), "none");
+    layer->sinks = optional(prefix + "sinks", DType::kF32, {heads});
+    layer->bias = optional(prefix + "bias", DType::kF32, {heads, -1});
+    if (layer->bias.data != nullptr && layer->bias.shape[1] % 2 == 0)
+      fail(prefix + "bias", "an odd number of distances", to_string(layer->bias.shape));
+    layer->blocks = optional(prefix + "blocks", DType::kU8, {blocks, blocks});
+    layer->query_relative = optional(prefix + "query_relative", DType::kF32, {heads, n, -1});
+    layer->key_relative = optional(prefix + "key_relative", DType::kF32, {heads, n, -1});
+    layer->relative_slot = optional(prefix + "relative_slot", DType::kI32, {-1});
+    const TensorView& one =
+        layer->query_relative.data != nullptr ? layer->query_relative : layer->key_relative;
+    if ((one.data != nullptr) != (layer->relative_slot.data != nullptr))
+      fail(prefix + "relative_slot", "it together with query_relative or key_relative",
+           "one alone");
+    if (one.data == nullptr) return;
+    if (layer->key_relative.data != nullptr && layer->key_relative.shape[2] != one.shape[2])
+      fail(prefix + "key_relative", fmt::format("{} slots", one.shape[2]),
+           to_string(layer->key_relative.shape));
+    if (layer->relative_slot.shape[0] % 2 == 0)
+      fail(prefix + "relative_slot", "an odd number of distances",
+           to_string(layer->relative_slot.shape));
+    const auto* slots = reinterpret_cast<const std::int32_t*>(layer->relative_slot.data);
+    for (std::int64_t i = 0; i < layer->relative_slot.shape[0]; ++i)
+      if (slots[i] < 0 || slots[i] >= one.shape[2])
+        fail(fmt::format("{}relative_slot[{}]", prefix, i),
+             fmt::format("0 to {}", one.shape[2] - 1), std::to_string(slots[i]));
   }
 
   std::int64_t overview_edge_of(const std::string& text) const {
@@ -282,18 +252,6 @@ class Reader {
 };
 
 }  // namespace
-
-void write_trace(const Trace& trace, const std::string& path) {
-  Parts parts;
-  fill(trace, &parts);
-  write_safetensors(path, parts.entries, parts.metadata);
-}
-
-std::uint64_t trace_file_size(const Trace& trace) {
-  Parts parts;
-  fill(trace, &parts);
-  return safetensors_size(parts.entries, parts.metadata);
-}
 
 Trace read_trace(const std::string& path) {
   return Reader(std::make_shared<const SafetensorsFile>(SafetensorsFile::open(path))).read();
