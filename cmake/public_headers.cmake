@@ -16,6 +16,7 @@ set(REGARD_PUBLIC_HEADERS
     regard/tokenizer/tokenizer.h
     regard/kernels/activation.h
     regard/attention/attention_map.h
+    regard/attention/overview.h
     regard/attention/score.h
     regard/trace/trace.h
     regard/model/model.h

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes fuzz/corpus/{safetensors,gguf,pickle}: good_* must open, bad_* must be refused.
+"""Writes fuzz/corpus/{safetensors,gguf,pickle,trace}: good_* must open, bad_* must be refused.
 
 fuzz/corpus/pickle holds whole files of torch.save (they begin with "PK") and bare pickles."""
 import io
 import json
+import math
 import pathlib
 import struct
 import zipfile
@@ -396,9 +397,127 @@ TOKENIZER = {
         "Regex": "[" * 1000 + "a" + "]" * 1000}}),
 }
 
+
+def floats(*values):
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def trace(change=None, metadata=None, drop=()):
+    """A trace of three tokens, two heads that share one key head; `change` replaces tensors."""
+    n, text = 3, b"a b c"
+    integers = lambda *values: struct.pack(f"<{len(values)}q", *values)
+    doubles = lambda *values: struct.pack(f"<{len(values)}d", *values)
+    lse = math.log(3)
+    tensors = {
+        "layers.0.query": ("F32", [2, n, 2], floats(*[0] * 12)),
+        "layers.0.key": ("F32", [1, n, 2], floats(*range(6))),
+        "layers.0.value": ("F32", [1, n, 2], floats(*range(6))),
+        "layers.0.lse": ("F64", [2, n], doubles(*[lse] * 6)),
+        "layers.0.overview_sum": ("F32", [2, 1, 1], floats(3, 3)),
+        "layers.0.overview_max": ("F32", [2, 1, 1], floats(1 / 3, 1 / 3)),
+        "layers.0.heads": ("I64", [2], integers(0, 1)),
+        "layers.0.kv_of": ("I64", [2], integers(0, 0)),
+        "text": ("U8", [len(text)], text),
+        "tokens.id": ("I64", [n], integers(5, 6, 7)),
+        "tokens.span": ("I64", [n, 2], integers(0, 1, 2, 3, 4, 5)),
+        "tokens.sequence": ("I64", [n], integers(0, 0, 0)),
+        "tokens.type": ("I64", [n], integers(0, 0, 0)),
+        "tokens.special": ("U8", [n], bytes(n)),
+        "tokens.piece": ("U8", [n], b"abc"),
+        "tokens.piece_end": ("I64", [n], integers(1, 2, 3)),
+        **(change or {}),
+    }
+    known = {"regard.format": "1", "regard.model": "m", "regard.notes": "[]",
+             "regard.block_edge": "64",
+             "regard.score.0": '{"scale": 1, "cap": 0, "causal": false, "window": 0}',
+             **(metadata or {})}
+    header = {"__metadata__": {key: known[key] for key in known if key not in drop}}
+    data = b""
+    for name, (dtype, shape, content) in tensors.items():
+        if name in drop:
+            continue
+        data += bytes(-len(data) % 8)
+        header[name] = tensor(dtype, shape, (len(data), len(data) + len(content)))
+        data += content
+    # Alignment without holes: each gap is a tensor of its own.
+    ends = sorted(entry["data_offsets"] for name, entry in header.items() if name != "__metadata__")
+    for i, ((_, end), (begin, _)) in enumerate(zip(ends, ends[1:])):
+        if begin > end:
+            header[f"padding.{i}"] = tensor("U8", [begin - end], (end, begin))
+    text = json.dumps(header).encode()
+    return pack(text + b" " * (-len(text) % 8), data)
+
+
+def one(name, dtype, shape, content):
+    return {name: (dtype, shape, content)}
+
+
+NAN = struct.pack("<d", math.nan)
+LSE = struct.pack("<6d", *[math.log(3)] * 6)
+TRACES = {
+    "good_small": trace(),
+    "good_terms": trace({
+        **one("layers.0.alibi_slopes", "F32", [2], floats(0.5, 0.25)),
+        **one("layers.0.sinks", "F32", [2], floats(9, 9)),
+        **one("layers.0.bias", "F32", [2, 3], floats(*[0] * 6)),
+        **one("layers.0.query_relative", "F32", [2, 3, 2], floats(*[0] * 12)),
+        **one("layers.0.relative_slot", "I32", [3], struct.pack("<3i", 0, 1, 1)),
+        **one("layers.0.blocks", "U8", [1, 1], b"\1"),
+        **one("layers.0.lse", "F64", [2, 3], struct.pack("<6d", *[20] * 6))}),
+    "good_weights": trace(one("layers.1.weights", "F32", [1, 3, 3], floats(*[0.25] * 9))
+                          | one("layers.1.heads", "I64", [1], struct.pack("<q", 0))),
+    "bad_shape_of_lse": trace(one("layers.0.lse", "F64", [3, 2], LSE)),
+    "bad_shape_of_key": trace(one("layers.0.key", "F32", [1, 2, 3], floats(*range(6)))),
+    "bad_shape_of_query": trace(one("layers.0.query", "F32", [12], floats(*[0] * 12))),
+    "bad_no_dimension": trace(one("layers.0.query", "F32", [2, 3, 0], b"")),
+    "bad_type_of_query": trace(one("layers.0.query", "F64", [1, 3, 2], LSE)),
+    "bad_nan_lse": trace(one("layers.0.lse", "F64", [2, 3], NAN * 6)),
+    "bad_small_lse": trace(one("layers.0.lse", "F64", [2, 3], struct.pack("<6d", *[-700] * 6))),
+    "bad_nan_key": trace(one("layers.0.key", "F32", [1, 3, 2], floats(*[math.nan] * 6))),
+    "bad_nan_overview": trace(one("layers.0.overview_sum", "F32", [2, 1, 1], floats(*[math.nan] * 2))),
+    "bad_kv_of": trace(one("layers.0.kv_of", "I64", [2], struct.pack("<2q", 0, 1))),
+    "bad_negative_kv_of": trace(one("layers.0.kv_of", "I64", [2], struct.pack("<2q", -1, 0))),
+    "bad_heads_repeated": trace(one("layers.0.heads", "I64", [2], struct.pack("<2q", 1, 1))),
+    "bad_heads_huge": trace(one("layers.0.heads", "I64", [2], struct.pack("<2q", 0, 1 << 40))),
+    "bad_span_outside": trace(one("tokens.span", "I64", [3, 2], struct.pack("<6q", 0, 1, 2, 3, 4, 99))),
+    "bad_span_reversed": trace(one("tokens.span", "I64", [3, 2], struct.pack("<6q", 1, 0, 2, 3, 4, 5))),
+    "bad_sequence": trace(one("tokens.sequence", "I64", [3], struct.pack("<3q", 0, 1, 0))),
+    "bad_piece_end": trace(one("tokens.piece_end", "I64", [3], struct.pack("<3q", 1, 2, 1 << 62))),
+    "bad_slot": trace(one("layers.0.key_relative", "F32", [2, 3, 2], floats(*[0] * 12))
+                      | one("layers.0.relative_slot", "I32", [3], struct.pack("<3i", 0, 2, 0))),
+    "bad_slot_alone": trace(one("layers.0.relative_slot", "I32", [3], struct.pack("<3i", 0, 0, 0))),
+    "bad_bias_even": trace(one("layers.0.bias", "F32", [2, 2], floats(*[0] * 4))),
+    "bad_blocks": trace(one("layers.0.blocks", "U8", [2, 2], bytes(4))),
+    "bad_unknown_array": trace(one("layers.0.twist", "F32", [2], floats(0, 0))),
+    "bad_layer_name": trace(one("layers.x.query", "F32", [1], floats(0))),
+    "bad_layer_number": trace(one("layers.99999999999.query", "F32", [1], floats(0))),
+    "bad_newer_format": trace(metadata={"regard.format": "2"}),
+    "bad_format": trace(metadata={"regard.format": "one"}),
+    "bad_score_unknown": trace(metadata={"regard.score.0": '{"scale": 1, "twist": 2}'}),
+    "bad_score_scale": trace(metadata={"regard.score.0": '{"scale": 1e999}'}),
+    "bad_score_window": trace(metadata={"regard.score.0": '{"scale": 1, "window": -5}'}),
+    "bad_alibi_without_slopes": trace(metadata={"regard.score.0": '{"scale": 1, "alibi": "distance"}'}),
+    "bad_edge": trace(metadata={"regard.block_edge": "0"}),
+    "bad_edge_small": trace(metadata={"regard.block_edge": "1"}),
+    "bad_notes": trace(metadata={"regard.notes": "{"}),
+    **{"bad_no_" + name.replace("layers.0.", "").replace(".", "_"): trace(drop=[name])
+       for name in ("layers.0.query", "layers.0.key", "layers.0.lse", "layers.0.heads",
+                    "layers.0.kv_of", "layers.0.overview_max", "text", "tokens.id", "tokens.span",
+                    "tokens.special", "tokens.piece", "regard.format", "regard.model",
+                    "regard.score.0", "regard.block_edge")},
+    "bad_no_tokens": trace({name: (dtype, shape, b"") for name, dtype, shape in (
+        ("tokens.id", "I64", [0]), ("tokens.span", "I64", [0, 2]), ("tokens.sequence", "I64", [0]),
+        ("tokens.type", "I64", [0]), ("tokens.special", "U8", [0]), ("tokens.piece", "U8", [0]),
+        ("tokens.piece_end", "I64", [0]), ("layers.0.query", "F32", [2, 0, 2]),
+        ("layers.0.key", "F32", [1, 0, 2]), ("layers.0.value", "F32", [1, 0, 2]),
+        ("layers.0.lse", "F64", [2, 0]), ("layers.0.overview_sum", "F32", [2, 0, 0]),
+        ("layers.0.overview_max", "F32", [2, 0, 0]))}),
+}
+
 if __name__ == "__main__":
     for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF), ("pickle", PICKLE),
-                          ("sentencepiece", SENTENCEPIECE), ("tokenizer", TOKENIZER)):
+                          ("sentencepiece", SENTENCEPIECE), ("tokenizer", TOKENIZER),
+                          ("trace", TRACES)):
         (FOLDER / corpus).mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (FOLDER / corpus / name).write_bytes(content)

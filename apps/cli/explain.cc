@@ -10,7 +10,7 @@ namespace {
 
 struct Options {
   InputOptions input;
-  std::string output, format, head, level, word;
+  std::string output, format, head, level, word, trace;
   std::optional<int> layer;
 };
 
@@ -25,11 +25,13 @@ void explain_word(Context& context, const Options& options) {
   request.word = options.word;
 
   Session& session = context.session();
-  Trace trace = run(context, run_request(options.input));
+  if (!options.trace.empty() && (options.input.text || options.input.ids))
+    throw Error("TEXT or --ids, --trace: expected one of them", Error::Kind::kUsage);
+  Trace trace = options.trace.empty() ? run(context, run_request(options.input))
+                                      : session.open_trace(options.trace);
   const View view = session.view(trace, request);
   const HeadMap& shown = view.heads.front();
-  const std::int64_t index = session.find_unit(view.units, options.word);
-  const Unit& unit = view.units[static_cast<std::size_t>(index)];
+  const Unit& unit = view.units[static_cast<std::size_t>(view.row.value())];
   const std::int64_t token = unit.tokens.front();
   trace.notes.push_back(fmt::format("{}: {}", to_string(*shown.id), shown.why));
   if (unit.tokens.size() > 1)
@@ -58,6 +60,7 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("--layer", options->layer, "Layer, from 0");
   verb->add_option("--head", options->head, "L3H1, or a number with --layer");
   verb->add_option("--level", options->level, "What --word names: word (the default) or token");
+  verb->add_option("--trace", options->trace, "A trace instead of a text, from `regard record`");
   verb->add_option("-o,--output", options->output, "File to write: .txt .json");
   verb->add_option("--format", options->format, "text or json");
   verb->callback([&context, options] {

@@ -18,15 +18,16 @@ void record(Context& context, const Options& options) {
   if (!options.heads.empty()) request.heads = read_head_list(options.heads);
   Session& session = context.session();
   const ProgressLine line;
-  session.record(
+  const std::uint64_t bytes = session.record(
       request, options.output,
       [&](const RecordPlan& plan) {
-        say(fmt::format("{}: {} tokens, {} heads of {} layers, {} bytes", options.output,
+        say(fmt::format("{}: {} tokens, {} heads of {} layers, about {} bytes", options.output,
                         plan.tokens, plan.heads, plan.layers, plan.bytes));
         for (const std::string& note : plan.notes) say(note);
       },
       line.progress());
   line.clear();
+  say(fmt::format("{}: written, {} bytes", options.output, bytes));
   context.timing.mark("tokenise, forward, write");
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "regard/analysis/long_text.h"
 #include "regard/platform/error.h"
 #include "regard/render/picture.h"
 
@@ -85,15 +86,35 @@ void write_dense(Context& context, const Options& options, const Trace& trace,
                   tokens, 4.0 * static_cast<double>(count * tokens) * static_cast<double>(tokens)));
   write_output(options.output, Format::kNpy, [&](const Sink& sink) {
     if (!request.mean) return write_npy(trace, heads, sink);
-    const HeadMap mean = mean_map(trace, heads, units_of(trace, Level::kToken));
+    const std::vector<Unit> units = units_of(trace, Level::kToken);
+    const HeadMap mean =
+        streamed_map(trace, heads, units, std::vector<bool>(units.size(), true), std::nullopt);
     const Shape shape = {1, 1, mean.rows, mean.columns};
     sink(npy_header(shape));
-    sink({reinterpret_cast<const char*>(mean.weights.data()), mean.weights.size() * sizeof(float)});
+    constexpr std::int64_t kRows = 64;
+    std::vector<float> rows(static_cast<std::size_t>(std::min(kRows, mean.rows) * mean.columns));
+    for (std::int64_t row = 0; row < mean.rows; row += kRows) {
+      const std::int64_t end = std::min(mean.rows, row + kRows);
+      mean.read(row, end, rows.data());
+      sink({reinterpret_cast<const char*>(rows.data()),
+            static_cast<std::size_t>((end - row) * mean.columns) * sizeof(float)});
+    }
   });
 }
 
-void write_view(Context& context, const Options& options, const View& view, Format format,
-                std::optional<std::int64_t> row) {
+// What a large export is going to be.
+void say_size(const View& view, Format format) {
+  double weights = 0;
+  for (const HeadMap& map : view.heads)
+    if (map.read && (weights == 0 || format == Format::kJson))
+      weights += static_cast<double>(map.rows) * static_cast<double>(map.columns);
+  if (weights > 0)
+    say(fmt::format("{}: {:.0f} weights, about {:.0f} megabytes",
+                    format == Format::kJson ? "json" : "csv", weights, weights * 1.2e-5));
+}
+
+void write_view(Context& context, const Options& options, const View& view, Format format) {
+  const std::optional<std::int64_t> row = view.row;
   const Scale scale = scale_named(options.scale);
   TerminalStyle terminal = terminal_style(context, options.output);
   terminal.scale = scale;
@@ -133,16 +154,18 @@ void show(Context& context, const Options& options) {
                                       {Format::kText, Format::kPng, Format::kSvg, Format::kPdf,
                                        Format::kJson, Format::kCsv, Format::kNpy});
   scale_named(options.scale);
-  const ViewRequest request = view_request(options);
+  ViewRequest request = view_request(options);
+  request.stream = format == Format::kJson || format == Format::kCsv;
   const Trace trace = open(context, options, request, format);
   if (format == Format::kNpy) {
     write_dense(context, options, trace, request);
   } else {
     const View view = context.session().view(trace, request);
-    std::optional<std::int64_t> row;
-    if (options.word) row = context.session().find_unit(view.units, *options.word);
+    // Says what there is when --no-special left the unit out.
+    if (options.word && !view.row) context.session().find_unit(view.units, *options.word);
     context.timing.mark("view");
-    write_view(context, options, view, format, row);
+    say_size(view, format);
+    write_view(context, options, view, format);
   }
   context.timing.mark("write");
 }

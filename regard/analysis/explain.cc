@@ -32,6 +32,9 @@ Explanation explain(const Trace& trace, HeadId head, std::int64_t token) {
   out.score = view.score;
   out.lse = view.lse[token];
   out.query.assign(view.query + token * view.dim, view.query + (token + 1) * view.dim);
+  std::vector<float> dot(static_cast<std::size_t>(view.keys)), logit(dot.size());
+  dots.logits(token, dot);
+  map.logits(token, logit);
   std::vector<double> output(static_cast<std::size_t>(value_dim), 0.0);
   for (std::int64_t k = 0; k < view.keys; ++k) {
     Explanation::Step step;
@@ -39,8 +42,8 @@ Explanation explain(const Trace& trace, HeadId head, std::int64_t token) {
     step.key.assign(view.key + k * view.dim, view.key + (k + 1) * view.dim);
     for (std::size_t i = 0; i < step.key.size(); ++i)
       step.product.push_back(out.query[i] * step.key[i]);
-    step.dot = static_cast<double>(dots.logit(token, k));
-    step.scaled = static_cast<double>(map.logit(token, k));
+    step.dot = static_cast<double>(dot[static_cast<std::size_t>(k)]);
+    step.scaled = static_cast<double>(logit[static_cast<std::size_t>(k)]);
     step.masked = std::isinf(step.scaled) && step.scaled < 0;
     step.weight = step.masked ? 0.0 : std::exp(step.scaled - out.lse);
     if (values != nullptr) {

@@ -27,21 +27,23 @@ struct Scored {
   double score = 0;     // contrast * ln(distance)
 };
 
-// The rows that are looked at: all while the map has at most kCells cells, else evenly spread.
-std::vector<std::int64_t> rows_looked_at(std::int64_t units) {
+// The rows that are looked at: all while the map has at most kCells cells, else every n-th, and
+// `row` in any case.
+std::vector<std::int64_t> rows_looked_at(std::int64_t units, std::optional<std::int64_t> row) {
   const std::int64_t step = std::max<std::int64_t>(1, (units * units + kCells - 1) / kCells);
   std::vector<std::int64_t> rows;
-  for (std::int64_t row = 0; row < units; row += step) rows.push_back(row);
+  for (std::int64_t one = 0; one < units; one += step) rows.push_back(one);
+  if (row && *row % step != 0) rows.insert(std::lower_bound(rows.begin(), rows.end(), *row), *row);
   return rows;
 }
 
 // Calls visit for every candidate link of one head with a score above 0.
 void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units,
-                 const std::vector<std::int64_t>& rows,
-                 const std::function<void(const Scored&)>& visit) {
+                 const std::vector<std::int64_t>& rows, std::optional<std::int64_t> only,
+                 const CancelToken* cancel, const std::function<void(const Scored&)>& visit) {
   if (rows.size() < 2) return;
   const std::size_t width = units.size();
-  const std::vector<float> weights = unit_rows(trace.map(head), units, rows);
+  const std::vector<float> weights = unit_rows(trace.map(head), units, rows, cancel);
   std::vector<double> column(width, 0.0);
   for (std::size_t r = 0; r < rows.size(); ++r)
     for (std::size_t k = 0; k < width; ++k)
@@ -49,6 +51,7 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
   const double others = static_cast<double>(rows.size() - 1);
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const std::int64_t q = rows[r];
+    if (only && q != *only) continue;
     if (!units[static_cast<std::size_t>(q)].wordlike) continue;
     for (std::size_t k = 0; k < width; ++k) {
       const std::int64_t distance = std::abs(q - static_cast<std::int64_t>(k));
@@ -66,12 +69,13 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
 }  // namespace
 
 HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among,
-                       const std::vector<Unit>& units) {
+                       const std::vector<Unit>& units, const CancelToken* cancel) {
   if (among.empty()) throw Error("head: expected at least one to choose from, found none");
-  const std::vector<std::int64_t> rows = rows_looked_at(static_cast<std::int64_t>(units.size()));
+  const std::vector<std::int64_t> rows =
+      rows_looked_at(static_cast<std::int64_t>(units.size()), std::nullopt);
   Scored best;
   for (const HeadId head : among)
-    score_links(trace, head, units, rows, [&](const Scored& one) {
+    score_links(trace, head, units, rows, std::nullopt, cancel, [&](const Scored& one) {
       if (one.score > best.score) best = one;
     });
   if (best.score == 0)
@@ -88,13 +92,15 @@ HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among,
 }
 
 std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>& among,
-                                  const std::vector<Unit>& units, std::size_t count) {
-  const std::vector<std::int64_t> rows = rows_looked_at(static_cast<std::int64_t>(units.size()));
+                                  const std::vector<Unit>& units, std::size_t count,
+                                  std::optional<std::int64_t> row, const CancelToken* cancel) {
+  const std::vector<std::int64_t> rows =
+      rows_looked_at(static_cast<std::int64_t>(units.size()), row);
   // Per query its best links to different keys, best first.
   std::vector<std::vector<Scored>> best(units.size());
   const auto better = [](const Scored& a, const Scored& b) { return a.score > b.score; };
   for (const HeadId head : among)
-    score_links(trace, head, units, rows, [&](const Scored& one) {
+    score_links(trace, head, units, rows, row, cancel, [&](const Scored& one) {
       std::vector<Scored>& list = best[static_cast<std::size_t>(one.link.query)];
       const auto same = std::find_if(list.begin(), list.end(), [&](const Scored& known) {
         return known.link.key == one.link.key;

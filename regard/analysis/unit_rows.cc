@@ -41,7 +41,7 @@ std::vector<Band> bands_of(const std::vector<Unit>& units, const std::vector<std
 }  // namespace
 
 std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& units,
-                             const std::vector<std::int64_t>& rows) {
+                             const std::vector<std::int64_t>& rows, const CancelToken* cancel) {
   const std::size_t width = units.size();
   const std::int64_t columns = map.columns();
   std::vector<std::int64_t> column_of(static_cast<std::size_t>(columns), -1);
@@ -59,34 +59,37 @@ std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& u
 
   std::vector<float> out(rows.size() * width);
   const std::vector<Band> bands = bands_of(units, rows);
-  parallel_for(static_cast<std::int64_t>(bands.size()), [&](std::int64_t task) {
-    const Band& band = bands[static_cast<std::size_t>(task)];
-    std::vector<double> sums((band.last - band.first) * width, 0.0);
-    const std::int64_t held = std::min(kQueryBlock, band.end - band.begin);
-    std::vector<float> tokens(static_cast<std::size_t>(held * columns));
-    for (std::int64_t begin = band.begin; begin < band.end; begin += held) {
-      const std::int64_t end = std::min(band.end, begin + held);
-      map.read_rows(begin, end, tokens.data());
-      for (std::int64_t token = begin; token < end; ++token) {
-        const std::int64_t row = row_of[static_cast<std::size_t>(token)];
-        if (row < static_cast<std::int64_t>(band.first) ||
-            row >= static_cast<std::int64_t>(band.last))
-          continue;
-        double* sum = sums.data() + (static_cast<std::size_t>(row) - band.first) * width;
-        const float* weights = tokens.data() + (token - begin) * columns;
-        for (std::int64_t k = 0; k < columns; ++k) {
-          const std::int64_t column = column_of[static_cast<std::size_t>(k)];
-          if (column >= 0) sum[column] += static_cast<double>(weights[k]);
+  parallel_for(
+      static_cast<std::int64_t>(bands.size()),
+      [&](std::int64_t task) {
+        const Band& band = bands[static_cast<std::size_t>(task)];
+        std::vector<double> sums((band.last - band.first) * width, 0.0);
+        const std::int64_t held = std::min(kQueryBlock, band.end - band.begin);
+        std::vector<float> tokens(static_cast<std::size_t>(held * columns));
+        for (std::int64_t begin = band.begin; begin < band.end; begin += held) {
+          const std::int64_t end = std::min(band.end, begin + held);
+          map.read_rows(begin, end, tokens.data());
+          for (std::int64_t token = begin; token < end; ++token) {
+            const std::int64_t row = row_of[static_cast<std::size_t>(token)];
+            if (row < static_cast<std::int64_t>(band.first) ||
+                row >= static_cast<std::int64_t>(band.last))
+              continue;
+            double* sum = sums.data() + (static_cast<std::size_t>(row) - band.first) * width;
+            const float* weights = tokens.data() + (token - begin) * columns;
+            for (std::int64_t k = 0; k < columns; ++k) {
+              const std::int64_t column = column_of[static_cast<std::size_t>(k)];
+              if (column >= 0) sum[column] += static_cast<double>(weights[k]);
+            }
+          }
         }
-      }
-    }
-    for (std::size_t r = band.first; r < band.last; ++r) {
-      const double pieces =
-          static_cast<double>(units[static_cast<std::size_t>(rows[r])].tokens.size());
-      for (std::size_t u = 0; u < width; ++u)
-        out[r * width + u] = static_cast<float>(sums[(r - band.first) * width + u] / pieces);
-    }
-  });
+        for (std::size_t r = band.first; r < band.last; ++r) {
+          const double pieces =
+              static_cast<double>(units[static_cast<std::size_t>(rows[r])].tokens.size());
+          for (std::size_t u = 0; u < width; ++u)
+            out[r * width + u] = static_cast<float>(sums[(r - band.first) * width + u] / pieces);
+        }
+      },
+      cancel);
   return out;
 }
 

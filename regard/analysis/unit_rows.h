@@ -8,12 +8,14 @@
 
 #include "regard/analysis/view.h"
 #include "regard/attention/attention_map.h"
+#include "regard/platform/threads.h"
 
 namespace regard {
 
 // rows: indices into `units`, ascending. Returns [rows, units]. At most 64 token rows a thread are
 // held at a time. Throws Error when a unit names a token that the map does not have.
 std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& units,
-                             const std::vector<std::int64_t>& rows);
+                             const std::vector<std::int64_t>& rows,
+                             const CancelToken* cancel = nullptr);
 
 }  // namespace regard

@@ -164,30 +164,24 @@ void keep_units(View* view, const std::vector<bool>& keep) {
   }
   view->links = std::move(links);
   view->units = std::move(kept);
+  if (view->row) {
+    const std::int64_t row = place[static_cast<std::size_t>(*view->row)];
+    view->row = row < 0 ? std::nullopt : std::optional(row);
+  }
 }
 
 void keep_mass(View* view, double mass) {
   if (!(mass > 0 && mass <= 1))
     throw Error(fmt::format("keep-mass: expected a share above 0 and up to 1, found {}", mass),
                 Error::Kind::kUsage);
-  // Float weights whose decimal sum reaches the mass may miss it by their rounding.
-  const double slack = mass < 1 ? 1e-6 : 0;
-  for (HeadMap& map : view->heads) {
-    std::vector<std::size_t> order(static_cast<std::size_t>(map.columns));
-    for (std::int64_t row = 0; row < map.rows; ++row) {
-      float* weights = map.weights.data() + row * map.columns;
-      std::iota(order.begin(), order.end(), std::size_t{0});
-      std::stable_sort(order.begin(), order.end(),
-                       [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
-      double total = 0;
-      for (const std::size_t i : order) total += static_cast<double>(weights[i]);
-      double reached = 0;
-      for (const std::size_t i : order) {
-        if (reached >= (mass - slack) * total) weights[i] = 0;
-        reached += static_cast<double>(weights[i]);
-      }
+  for (HeadMap& map : view->heads)
+    for (std::int64_t row = 0; row < (map.read ? 0 : map.rows); ++row) {
+      const std::span<float> weights(map.weights.data() + row * map.columns,
+                                     static_cast<std::size_t>(map.columns));
+      const std::vector<WeightedKey> kept = fewest_holding(weights, mass);
+      std::fill(weights.begin(), weights.end(), 0.0f);
+      for (const WeightedKey& key : kept) weights[static_cast<std::size_t>(key.key)] = key.weight;
     }
-  }
   view->notes.push_back(fmt::format(
       "of each row the fewest largest weights that reach {} of its sum; the rest set to 0", mass));
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,9 @@ struct HeadMap {
   std::string why;           // how the head came to be shown: "asked for", or the choice's reason
   std::int64_t rows = 0, columns = 0;
   std::vector<float> weights;  // [rows, columns]
+  // Instead of weights, for a map too large to hold: puts rows [begin, end) into
+  // out [end - begin, columns]. Valid as long as the trace.
+  std::function<void(std::int64_t begin, std::int64_t end, float* out)> read;
 };
 HeadMap head_map(const Trace& trace, HeadId id, const std::vector<Unit>& units);
 HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids,
@@ -57,17 +61,19 @@ struct View {
   std::optional<std::string> pair;
   Level level = Level::kWord;
   std::vector<Token> tokens;
-  std::vector<Unit> units;         // rows and columns of every map, at `level`
-  std::vector<Unit> words;         // at word level, for the data formats
-  std::vector<HeadMap> heads;      // the chosen one first
-  std::vector<Link> links;         // strongest first
-  std::vector<std::string> notes;  // every choice made and every change to the raw weights
+  std::vector<Unit> units;          // rows and columns of every map, at `level`
+  std::vector<Unit> words;          // at word level, for the data formats
+  std::vector<HeadMap> heads;       // the chosen one first
+  std::vector<Link> links;          // strongest first
+  std::optional<std::int64_t> row;  // the unit in question, when there is one
+  std::vector<std::string> notes;   // every choice made and every change to the raw weights
 };
 
-// Leaves units for which keep[i] is false out of rows, columns and links.
+// Leaves units for which keep[i] is false out of rows, columns and links. REQUIRES: maps that are
+// held.
 void keep_units(View* view, const std::vector<bool>& keep);
 // In each row keeps the largest weights that together reach `mass` (0, 1] of the row's sum, zeroes
-// the rest, and says so in the notes.
+// the rest, and says so in the notes. Maps that are read row by row do it themselves.
 void keep_mass(View* view, double mass);
 
 }  // namespace regard

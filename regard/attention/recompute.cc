@@ -37,6 +37,10 @@ inline float largest_weight(double lse) {
 HWY_BEFORE_NAMESPACE();
 namespace regard::HWY_NAMESPACE {
 
+void queries_of_block(const HeadView& head, std::int64_t row, std::int64_t rows, float* qt) {
+  transpose_queries(head, row, rows, qt);
+}
+
 void logits_of_block(const HeadView& head, const MapBlock& b, const float* qt, float* out) {
   const hn::CappedTag<float, 16> d;
   score_block(d, head, b.row, b.rows, qt, b.key, b.keys, out);
@@ -108,6 +112,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace regard {
+HWY_EXPORT(queries_of_block);
 HWY_EXPORT(logits_of_block);
 HWY_EXPORT(weights_of_block);
 HWY_EXPORT(sum_keys);
@@ -115,12 +120,7 @@ HWY_EXPORT(largest_key);
 
 void load_queries(const HeadView& head, std::int64_t row, std::int64_t rows,
                   BlockScratch* scratch) {
-  float* qt = scratch->qt.data();
-  const float* query = head.query + row * head.dim;
-  for (std::int64_t i = 0; i < head.dim; ++i) {
-    for (std::int64_t r = 0; r < rows; ++r) qt[i * kQueryBlock + r] = query[r * head.dim + i];
-    std::fill(qt + i * kQueryBlock + rows, qt + (i + 1) * kQueryBlock, 0.0f);
-  }
+  HWY_DYNAMIC_DISPATCH(queries_of_block)(head, row, rows, scratch->qt.data());
 }
 
 void block_logits(const HeadView& head, const MapBlock& block, BlockScratch* scratch) {

@@ -102,6 +102,59 @@ TEST_F(Files, AreWrittenThroughALinkThatStays) {
   EXPECT_EQ(content(in("target")), "new");
 }
 
+TEST_F(Files, AreMadeWhereALinkToNothingPoints) {
+  fs::create_directory(in("folder"));
+  fs::create_symlink("folder/target", in("link"));
+  fs::create_symlink(in("link"), in("second"));
+  OutputFile file(in("second"));
+  file.write("new");
+  file.commit();
+  EXPECT_TRUE(fs::is_symlink(in("link")));
+  EXPECT_TRUE(fs::is_symlink(in("second")));
+  EXPECT_EQ(content(in("folder/target")), "new");
+  EXPECT_EQ(count(), 3u);
+  fs::create_symlink("loop", in("loop"));
+  EXPECT_THROW(OutputFile(in("loop")), Error);
+}
+
+TEST_F(Files, HaveThePermissionsThatTheUmaskLeavesAndNeverTouchIt) {
+  const mode_t before = ::umask(0027);
+  OutputFile file(in("a"));
+  file.write("text");
+  file.commit();
+  EXPECT_EQ(::umask(before), 0027u);
+  struct stat status{};
+  ASSERT_EQ(::stat(in("a").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777u, 0640u);
+}
+
+TEST_F(Files, MayGetTheirFirstBytesLast) {
+  OutputFile file(in("a"));
+  file.write("....");
+  file.write(std::string(3 << 20, 'x'));
+  file.write_start("head");
+  file.write("end");
+  file.commit();
+  const std::string text = read_text_file(in("a"), 4 << 20);
+  EXPECT_EQ(text.size(), 4u + (3u << 20) + 3u);
+  EXPECT_EQ(text.substr(0, 5), "headx");
+  EXPECT_EQ(text.substr(text.size() - 4), "xend");
+}
+
+TEST_F(Files, AreRefusedAtOnceWhenTheDiskHasNoRoom) {
+  OutputFile file(in("a"));
+  file.reserve(1000);
+  try {
+    file.reserve(std::uint64_t{1} << 60);
+    FAIL() << "an exabyte was free";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(in("a")), std::string::npos) << error.what();
+  }
+  file.write("text");
+  file.commit();
+  EXPECT_EQ(content(in("a")), "text");
+}
+
 TEST_F(Files, OnAFullDeviceAreAnError) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
   OutputFile file("/dev/full");

@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
@@ -82,6 +84,19 @@ void put_tokens(Writer& out, const std::vector<Token>& tokens, bool pair) {
   });
 }
 
+// The rows of a map that is held, or computed some at a time.
+template <typename Visit>
+void for_each_row(const HeadMap& map, const Visit& visit) {
+  constexpr std::int64_t kRows = 64;
+  std::vector<float> rows;
+  if (map.read) rows.resize(static_cast<std::size_t>(std::min(kRows, map.rows) * map.columns));
+  for (std::int64_t row = 0; row < map.rows; ++row) {
+    if (map.read && row % kRows == 0) map.read(row, std::min(map.rows, row + kRows), rows.data());
+    visit(row, map.read ? rows.data() + row % kRows * map.columns
+                        : map.weights.data() + row * map.columns);
+  }
+}
+
 void put_heads(Writer& out, const std::vector<HeadMap>& heads) {
   out.list(heads, [&](const HeadMap& map) {
     if (map.id) {
@@ -93,10 +108,10 @@ void put_heads(Writer& out, const std::vector<HeadMap>& heads) {
     out.text(",\"why\":");
     out.quoted(map.why);
     out.text(",\"weights\":[");
-    for (std::int64_t row = 0; row < map.rows; ++row) {
+    for_each_row(map, [&](std::int64_t row, const float* weights) {
       out.text(row > 0 ? ",\n" : "\n");
-      out.numbers(map.weights.data() + row * map.columns, static_cast<std::size_t>(map.columns));
-    }
+      out.numbers(weights, static_cast<std::size_t>(map.columns));
+    });
     out.text("]}");
   });
 }
@@ -171,14 +186,14 @@ void write_csv(const View& view, const Sink& sink) {
     out.text(",");
     out.text(csv_field(view.units.at(static_cast<std::size_t>(column)).text));
   }
-  for (std::int64_t row = 0; row < map.rows; ++row) {
+  for_each_row(map, [&](std::int64_t row, const float* weights) {
     out.text("\r\n");
     out.text(csv_field(view.units.at(static_cast<std::size_t>(row)).text));
     for (std::int64_t column = 0; column < map.columns; ++column) {
       out.text(",");
-      out.number(map.weights.at(static_cast<std::size_t>(row * map.columns + column)));
+      out.number(weights[column]);
     }
-  }
+  });
   out.text("\r\n");
   out.flush();
 }

@@ -20,7 +20,8 @@ struct Recorded {
   std::int64_t layers = 0, heads = 0, kv_heads = 0;
 };
 
-Recorded recorded(const RunRequest& request, const std::vector<int>& layers, const ModelSpec& spec) {
+Recorded recorded(const RunRequest& request, const std::vector<int>& layers,
+                  const ModelSpec& spec) {
   const std::int64_t kv_heads = spec.heads;
   const auto count = static_cast<std::int64_t>(layers.empty() ? spec.layers : layers.size());
   if (request.heads.empty()) return {count, count * spec.heads, count * kv_heads};
@@ -44,7 +45,7 @@ std::uint64_t layers_size(const Recorded& what, std::int64_t tokens, std::int64_
 
 }  // namespace
 
-void Session::record(const RunRequest& request, const std::string& path,
+std::uint64_t Session::record(const RunRequest& request, const std::string& path,
                      const std::function<void(const RecordPlan&)>& announce,
                      const Progress& progress, const CancelToken* cancel) {
   // A pipe or device takes bytes in their order only, so everything is held first.
@@ -56,7 +57,8 @@ void Session::record(const RunRequest& request, const std::string& path,
     announce({static_cast<std::int64_t>(trace.tokens.size()),
               static_cast<std::int64_t>(trace.heads().size()),
               static_cast<std::int64_t>(trace.layers.size()), trace_file_size(trace), trace.notes});
-    return write_trace(trace, path);
+    write_trace(trace, path);
+    return trace_file_size(trace);
   }
 
   const Prepared prepared = prepare(request);
@@ -71,6 +73,7 @@ void Session::record(const RunRequest& request, const std::string& path,
   StreamRecorder recorder(&writer, prepared.layers, request.heads);
   prepared.model->forward(prepared.input, &recorder, progress, cancel);
   writer.commit();
+  return writer.bytes();
 }
 
 }  // namespace regard

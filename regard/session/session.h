@@ -34,7 +34,7 @@ struct RunRequest {
 // What a recording is going to be, known before the model runs.
 struct RecordPlan {
   std::int64_t tokens = 0, heads = 0, layers = 0;
-  std::uint64_t bytes = 0;         // of the file, to within a few kilobytes
+  std::uint64_t bytes = 0;         // of the file, to within some kilobytes
   std::vector<std::string> notes;  // what was changed on the way
 };
 
@@ -50,6 +50,10 @@ struct ViewRequest {
   // strongest link, and only its links are listed.
   std::optional<std::string> word;
   std::size_t links = 12;
+  // What becomes of maps that are too large to hold (long_text.h): the map is pooled, or of the
+  // unit in question only what it attends to most is shown; or, for exports, rows are computed as
+  // they are read (HeadMap::read). The view says which in its notes.
+  bool stream = false;
 };
 
 struct ModelEntry {
@@ -83,8 +87,8 @@ class Session {
   // Runs and writes the trace file layer by layer: memory holds the weights, the activations and
   // one layer's record. `announce` is called once, before the model runs and after disk space was
   // set aside. Throws Error like run(), and when the file cannot be written; then no file appears
-  // and an older one stays.
-  void record(const RunRequest& request, const std::string& path,
+  // and an older one stays. Returns the file's size.
+  std::uint64_t record(const RunRequest& request, const std::string& path,
               const std::function<void(const RecordPlan&)>& announce, const Progress& progress = {},
               const CancelToken* cancel = nullptr);
   Trace open_trace(const std::string& path) const;
@@ -92,7 +96,9 @@ class Session {
   // file, and a text file with one label a line.
   Trace from_matrices(const std::string& npy, const std::string& labels) const;
 
-  View view(const Trace& trace, const ViewRequest& request) const;
+  // A view with streamed maps must not outlive the trace.
+  View view(const Trace& trace, const ViewRequest& request,
+            const CancelToken* cancel = nullptr) const;
   // The heads a request allows, ascending.
   std::vector<HeadId> select_heads(const Trace& trace, const ViewRequest& request) const;
   // Index of the unit that `word` names: its text (exact, else ignoring case), or text#2 for its

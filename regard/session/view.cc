@@ -8,6 +8,7 @@
 #include <unicode/unistr.h>
 
 #include "regard/analysis/head_choice.h"
+#include "regard/analysis/long_text.h"
 #include "regard/platform/error.h"
 #include "regard/session/session.h"
 
@@ -97,7 +98,69 @@ std::vector<HeadId> Session::select_heads(const Trace& trace, const ViewRequest&
   return chosen;
 }
 
-View Session::view(const Trace& trace, const ViewRequest& request) const {
+namespace {
+
+constexpr std::int64_t kPooledSize = 128;  // rows and columns of a pooled map
+constexpr std::size_t kMostAttended = 48;  // units shown of a long row
+
+// The maps to show: heads one by one or, when `mean`, all in one; the chosen one first.
+struct Shown {
+  std::vector<std::vector<HeadId>> maps;
+  std::vector<std::string> why;  // of each
+};
+
+// Fills view->heads with maps that are too large to hold.
+void show_large(const Trace& trace, const ViewRequest& request, std::optional<std::int64_t> row,
+                const Shown& shown, View* view) {
+  const std::size_t count = view->units.size();
+  if (request.stream) {
+    std::vector<bool> keep;
+    for (const Unit& unit : view->units) keep.push_back(request.specials || !unit.special);
+    const std::vector<Unit> units = view->units;
+    keep_units(view, keep);
+    for (const auto& ids : shown.maps)
+      view->heads.push_back(streamed_map(trace, ids, units, keep, request.keep_mass));
+    return;
+  }
+  if (request.keep_mass)
+    throw usage(
+        fmt::format("keep-mass: {} units are too many to show at once; it works with json "
+                    "and csv",
+                    count));
+  if (row) {
+    double held = 0;
+    const std::vector<std::int64_t> chosen =
+        most_attended(trace, shown.maps.front(), view->units, *row, kMostAttended, &held);
+    const std::vector<Unit> units = view->units;
+    std::vector<bool> keep(count, false);
+    for (const std::int64_t unit : chosen) keep[static_cast<std::size_t>(unit)] = true;
+    keep_units(view, keep);
+    for (const auto& ids : shown.maps)
+      view->heads.push_back(partial_map(trace, ids, units, chosen));
+    view->notes.push_back(fmt::format(
+        "of {} units the {} that \"{}\" attends to most are shown; they hold {:.1f} % of its "
+        "weight",
+        count, std::min(kMostAttended, count), *request.word, held * 100));
+    return;
+  }
+  for (const auto& ids : shown.maps)
+    view->heads.push_back(request.mean ? pooled_mean(trace, ids, kPooledSize)
+                                       : pooled_map(trace, ids.front(), kPooledSize));
+  view->level = Level::kToken;
+  view->links.clear();  // they are between words, which are not shown
+  view->units = runs_of_tokens(trace, kPooledSize);
+  view->notes.push_back(fmt::format(
+      "{} units are too many to show at once: each cell is the {} weight of {} x {} tokens (the "
+      "last ones of more); --word shows one unit's row, `regard tile` any part",
+      count, request.mean ? "mean" : "largest", view->units.front().tokens.size(),
+      view->units.front().tokens.size()));
+  if (!request.specials) view->notes.push_back("special tokens are pooled with the others");
+}
+
+}  // namespace
+
+View Session::view(const Trace& trace, const ViewRequest& request,
+                   const CancelToken* cancel) const {
   View view;
   view.model = trace.model;
   view.text = trace.text;
@@ -112,50 +175,57 @@ View Session::view(const Trace& trace, const ViewRequest& request) const {
 
   const std::vector<HeadId> allowed = select_heads(trace, request);
   const std::vector<HeadId> all = trace.heads();
-  std::optional<std::int64_t> row;
-  if (request.word) row = find_unit(view.units, *request.word);
-  if (row) {
-    for (Link& link : strongest_links(trace, all, view.units, std::numeric_limits<int>::max()))
-      if (link.query == *row && view.links.size() < request.links) view.links.push_back(link);
-  } else if (request.links > 0) {
-    view.links = strongest_links(trace, all, view.units, request.links);
-  }
+  if (request.word) view.row = find_unit(view.units, *request.word);
+  const std::optional<std::int64_t> row = view.row;
+  if (request.links > 0)
+    view.links = strongest_links(trace, all, view.units, request.links, row, cancel);
 
-  const auto add = [&](HeadId id, std::string why) {
-    view.heads.push_back(head_map(trace, id, view.units));
-    view.heads.back().why = std::move(why);
+  Shown shown;
+  const auto add = [&](std::vector<HeadId> ids, std::string why) {
+    shown.maps.push_back(std::move(ids));
+    shown.why.push_back(std::move(why));
   };
   if (request.mean) {
-    view.heads.push_back(mean_map(trace, allowed, view.units));
-    view.heads.back().why = "asked for";
+    add(allowed, "asked for");
     view.notes.push_back(fmt::format("the mean of {} heads", allowed.size()));
   } else if (!request.heads.empty()) {
-    for (const HeadId id : request.heads) add(id, "asked for");
+    for (const HeadId id : request.heads) add({id}, "asked for");
   } else if (allowed.size() == 1) {
-    add(allowed.front(), all.size() == 1 ? "the only head there is" : "asked for");
+    add(allowed, all.size() == 1 ? "the only head there is" : "asked for");
   } else {
     std::optional<HeadChoice> choice;
     if (row) {
-      for (const Link& link :
-           strongest_links(trace, allowed, view.units, std::numeric_limits<int>::max()))
-        if (!choice && link.query == *row)
-          choice = HeadChoice{
-              link.head, link,
-              fmt::format("chosen: the strongest link of \"{}\", to \"{}\" ({:.2f})",
-                          view.units[static_cast<std::size_t>(*row)].text,
-                          view.units[static_cast<std::size_t>(link.key)].text, link.weight)};
+      const std::vector<Link> best = strongest_links(trace, allowed, view.units, 1, row, cancel);
+      if (!best.empty())
+        choice = HeadChoice{best.front().head, best.front(),
+                            fmt::format("chosen: the strongest link of \"{}\", to \"{}\" ({:.2f})",
+                                        view.units[static_cast<std::size_t>(*row)].text,
+                                        view.units[static_cast<std::size_t>(best.front().key)].text,
+                                        best.front().weight)};
     }
-    if (!choice) choice = choose_head(trace, allowed, view.words);
-    add(choice->head, choice->why);
+    if (!choice) choice = choose_head(trace, allowed, view.words, cancel);
+    add({choice->head}, choice->why);
     if (request.all_heads)
       for (const HeadId id : allowed)
-        if (id != choice->head) add(id, "asked for");
+        if (id != choice->head) add({id}, "asked for");
   }
 
-  if (!request.specials) {
-    std::vector<bool> keep;
-    for (const Unit& unit : view.units) keep.push_back(!unit.special);
-    keep_units(&view, keep);
+  const bool large = too_large_to_hold(view.units.size(), shown.maps.size());
+  if (large) {
+    show_large(trace, request, row, shown, &view);
+  } else {
+    for (const auto& ids : shown.maps)
+      view.heads.push_back(request.mean ? mean_map(trace, ids, view.units)
+                                        : head_map(trace, ids.front(), view.units));
+  }
+  for (std::size_t i = 0; i < shown.why.size(); ++i) view.heads[i].why = shown.why[i];
+
+  if (!request.specials && (!large || request.stream)) {
+    if (!large) {
+      std::vector<bool> keep;
+      for (const Unit& unit : view.units) keep.push_back(!unit.special);
+      keep_units(&view, keep);
+    }
     view.notes.push_back(
         "special tokens are left out; the other weights are as they were, so a row may sum to less "
         "than 1");

@@ -13,7 +13,7 @@ enum class FirstAxis { kHead, kKeyHead, kOther };
 
 struct LayerArray {
   std::string_view name;  // layers.{l}.{name}
-  TensorView LayerTrace::*view;
+  TensorView LayerTrace::* view;
   FirstAxis axis;
 };
 

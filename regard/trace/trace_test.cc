@@ -6,9 +6,11 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 
 #include "regard/platform/error.h"
+#include "regard/trace/trace_writer.h"
 
 namespace regard {
 namespace {
@@ -49,6 +51,26 @@ struct Small {
   }
 };
 
+// Every array that a score may take.
+struct Terms : Small {
+  std::vector<float> slopes = {0.5f, 0.25f}, sinks = {3, 4}, bias = {1, 2, 3, 4, 5, 6},
+                     query_relative = {1, 2, 3, 4, 5, 6, 7, 8},
+                     key_relative = {8, 7, 6, 5, 4, 3, 2, 1};
+  std::vector<std::int32_t> slot = {0, 1, 1};
+  std::vector<std::uint8_t> blocks = {1};
+  Terms() {
+    LayerTrace& layer = trace.layers[3];
+    layer.score.alibi = Alibi::kDistance;
+    layer.alibi_slopes = view(DType::kF32, {2}, slopes);
+    layer.sinks = view(DType::kF32, {2}, sinks);
+    layer.bias = view(DType::kF32, {2, 3}, bias);
+    layer.query_relative = view(DType::kF32, {2, 2, 2}, query_relative);
+    layer.key_relative = view(DType::kF32, {2, 2, 2}, key_relative);
+    layer.relative_slot = view(DType::kI32, {3}, slot);
+    layer.blocks = view(DType::kU8, {1, 1}, blocks);
+  }
+};
+
 std::string scratch_path(const char* name) { return testing::TempDir() + "regard_trace_" + name; }
 
 TEST(TraceFile, ComesBackAsItWas) {
@@ -74,6 +96,123 @@ TEST(TraceFile, ComesBackAsItWas) {
   EXPECT_EQ(head.lse[0], -3.0);
   EXPECT_EQ(head.score, small.trace.layers.at(3).score);
   EXPECT_EQ(back.values({3, 1})[1], 8.0f);
+  std::remove(path.c_str());
+}
+
+// The terms of the second head, L3H4, of Terms.
+void expect_terms(const Trace& trace) {
+  const ScoreTerms terms = trace.head({3, 4}).terms;
+  EXPECT_EQ(*terms.slopes, 0.25f);
+  EXPECT_EQ(*terms.sinks, 4.0f);
+  EXPECT_EQ(terms.bias[2], 6.0f);
+  EXPECT_EQ(terms.bias_reach, 1);
+  EXPECT_EQ(terms.query_relative[0], 5.0f);
+  EXPECT_EQ(terms.key_relative[3], 1.0f);
+  EXPECT_EQ(terms.slots, 2);
+  EXPECT_EQ(terms.slot_reach, 1);
+  EXPECT_EQ(terms.slot[1], 1);
+  EXPECT_EQ(*terms.blocks, 1);
+}
+
+TEST(TraceFile, CarriesEveryArrayOfAScore) {
+  const Terms all;
+  expect_terms(all.trace);
+  const std::string path = scratch_path("terms.safetensors");
+  write_trace(all.trace, path);
+  expect_terms(read_trace(path));
+  std::remove(path.c_str());
+}
+
+TEST(Trace, KeepsTheRowsOfTheHeadsThatAreKept) {
+  Terms all;
+  keep_heads(&all.trace, {{3, 4}});
+  ASSERT_EQ(all.trace.heads(), (std::vector<HeadId>{{3, 4}}));
+  const HeadView head = all.trace.head({3, 4});
+  EXPECT_EQ(head.query[1], 4.0f);
+  EXPECT_EQ(head.lse[0], -3.0);
+  expect_terms(all.trace);
+  EXPECT_THROW(keep_heads(&all.trace, {{3, 1}}), Error);
+}
+
+// Layer 3 of `small` and, after it, the same as layer 5.
+Trace two_layers(const Small& small) {
+  Trace trace = small.trace;
+  trace.layers[5] = trace.layers[3];
+  trace.layers[5].layer = 5;
+  return trace;
+}
+
+TEST(TraceWriter, LayerByLayerGivesWhatWritingAtOnceGives) {
+  const Terms all;
+  const Trace two = two_layers(all);
+  Trace none = two;
+  none.layers.clear();
+  const std::string path = scratch_path("stream.safetensors");
+  {
+    TraceWriter writer(path, none, 2, 1000);
+    writer.add(two.layers.at(3));
+    writer.add(two.layers.at(5));
+    EXPECT_THROW(writer.add(two.layers.at(5)), Error);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    writer.commit();
+  }
+  const std::string once = scratch_path("once.safetensors");
+  write_trace(two, once);
+  const SafetensorsFile a = SafetensorsFile::open(path), b = SafetensorsFile::open(once);
+  EXPECT_EQ(a.metadata(), b.metadata());
+  for (const auto& [name, tensor] : b.tensors()) {
+    if (name.starts_with("padding.")) continue;
+    const auto same = a.find(name);
+    ASSERT_TRUE(same) << name;
+    EXPECT_EQ(same->shape, tensor.shape) << name;
+    EXPECT_EQ(std::memcmp(same->data, tensor.data,
+                          static_cast<std::size_t>(tensor.size()) * size_of(tensor.dtype)),
+              0)
+        << name;
+    EXPECT_EQ((same->data - a.file().bytes().data()) % 64, 0) << name;
+  }
+  expect_terms(read_trace(path));
+  std::remove(path.c_str());
+  std::remove(once.c_str());
+}
+
+TEST(TraceWriter, WhatWasNotCommittedIsNoTraceAndLeavesTheOldFile) {
+  const Small small;
+  Trace none = small.trace;
+  none.layers.clear();
+  const std::string path = scratch_path("old.safetensors");
+  write_trace(small.trace, path);
+  {
+    TraceWriter writer(path, none, 1, 0);
+    writer.add(small.trace.layers.at(3));
+    // What a killed run would leave.
+    bool seen = false;
+    for (const auto& entry : std::filesystem::directory_iterator(testing::TempDir()))
+      if (entry.path().string().starts_with(path + ".tmp-")) {
+        seen = true;
+        EXPECT_THROW(read_trace(entry.path().string()), Error);
+      }
+    EXPECT_TRUE(seen);
+  }
+  EXPECT_TRUE(read_trace(path).has({3, 1}));
+  std::remove(path.c_str());
+  EXPECT_THROW(TraceWriter("/nowhere/t.safetensors", none, 1, 0), Error);
+  EXPECT_THROW(TraceWriter("/dev/full", none, 1, 0), Error);
+}
+
+TEST(TraceWriter, HasRoomForTheHeaderOfManyLayersWithEveryArray) {
+  const Terms all;
+  Trace none = all.trace;
+  none.layers.clear();
+  const std::string path = scratch_path("many.safetensors");
+  TraceWriter writer(path, none, 300, 0);
+  for (int l = 0; l < 300; ++l) {
+    LayerTrace layer = all.trace.layers.at(3);
+    layer.layer = 100000 + l;
+    writer.add(layer);
+  }
+  writer.commit();
+  EXPECT_EQ(read_trace(path).layers.size(), 300u);
   std::remove(path.c_str());
 }
 
@@ -120,6 +259,61 @@ TEST(TraceFile, ShapesThatLieAreErrorsThatNameThePlace) {
       names(error_after([](Small* s) { s->trace.tokens[0].sequence = 2; }), "tokens.sequence[0]"));
   EXPECT_TRUE(names(error_after([](Small* s) { s->trace.layers[3].query.shape = {1, 4, 1}; }),
                     "layers.3.query"));
+}
+
+// fuzz/corpus/trace: made by tools/make_fuzz_corpus.py, each with one lie.
+TEST(TraceFile, EveryFileOfTheCorpusIsReadOrRefusedAsItsNameSays) {
+  int good = 0, bad = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(REGARD_SOURCE_DIR "/fuzz/corpus/trace")) {
+    const std::string path = entry.path().string(), name = entry.path().filename().string();
+    std::string message;
+    try {
+      const Trace trace = read_trace(path);
+      for (const HeadId id : trace.heads()) {
+        const AttentionMap map = trace.map(id);
+        for (const std::int64_t size : {1, 512}) map.tile({0, 3, 0, 3}, size, Pool::kMean);
+      }
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    EXPECT_EQ(message.empty(), name.starts_with("good_")) << name << ": " << message;
+    if (message.empty()) {
+      ++good;
+      continue;
+    }
+    ++bad;
+      EXPECT_EQ(message.find(path), 0u) << "the error must begin with the file: " << message;
+  }
+  EXPECT_GE(good, 3);
+  EXPECT_GE(bad, 40);
+}
+
+TEST(TraceFile, ErrorsNameThePlace) {
+  const auto error_of = [](const std::string& name) -> std::string {
+    try {
+      const Trace trace = read_trace(REGARD_SOURCE_DIR "/fuzz/corpus/trace/" + name);
+      for (const HeadId id : trace.heads()) trace.map(id).tile({0, 3, 0, 3}, 512, Pool::kMean);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const auto& [name, place] : std::vector<std::pair<std::string, std::string>>{
+           {"bad_nan_lse", "layers.0.lse: head 0, query 0"},
+           {"bad_small_lse", "L0H0: query 0, key 0"},
+           {"bad_nan_key", "L0H0: query 0, key 0"},
+           {"bad_kv_of", "layers.0.kv_of"},
+           {"bad_slot", "layers.0.relative_slot[1]"},
+           {"bad_span_outside", "tokens.span[2]"},
+           {"bad_piece_end", "tokens.piece_end[2]"},
+           {"bad_unknown_array", "layers.0.twist"},
+           {"bad_no_query", "layers.0.query"},
+           {"bad_no_overview_max", "layers.0.overview_max"},
+           {"bad_alibi_without_slopes", "layers.0.alibi_slopes"},
+           {"bad_score_window", "regard.score.0"},
+           {"bad_newer_format", "newer Regard"}})
+    EXPECT_NE(error_of(name).find(place), std::string::npos) << name << ": " << error_of(name);
 }
 
 TEST(TraceFile, ANewerFormatIsRefused) {

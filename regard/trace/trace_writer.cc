@@ -65,8 +65,7 @@ void add_layer(const LayerTrace& layer, Parts* parts) {
                             std::vector<std::int64_t>* to) {
     to->assign(from.begin(), from.end());
     parts->entries.push_back(
-        {prefix + name,
-         view_of(DType::kI64, {static_cast<std::int64_t>(to->size())}, to->data())});
+        {prefix + name, view_of(DType::kI64, {static_cast<std::int64_t>(to->size())}, to->data())});
   };
   integers("heads", layer.head_ids, &parts->head_ids[layer.layer]);
   if (layer.weights.data != nullptr) return;
@@ -127,7 +126,8 @@ TraceWriter::TraceWriter(const std::string& path, const Trace& trace, std::size_
 
 void TraceWriter::add(const LayerTrace& layer) {
   if (layer.layer <= last_layer_)
-    throw Error(fmt::format("trace: expected a layer after {}, found {}", last_layer_, layer.layer));
+    throw Error(
+        fmt::format("trace: expected a layer after {}, found {}", last_layer_, layer.layer));
   last_layer_ = layer.layer;
   Parts parts;
   add_layer(layer, &parts);

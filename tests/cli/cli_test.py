@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 from xml.etree import ElementTree
 
@@ -525,6 +526,118 @@ class GoldenTest(CliTest):
         self.bad(2, "tile", trace, "--head", "L0H0", "--pool", "median", "--format", "npy",
                  says=["median"])
         self.bad(2, "tile", trace, "--format", "npy", says=["--head"])
+
+
+def write_long_model(folder, positions):
+    """The golden model of one layer with zeros for so many positions."""
+    source = os.path.join(GOLDEN, "one_layer")
+    os.mkdir(folder)
+    with open(os.path.join(source, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    config["max_position_embeddings"] = positions
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    tensors, _ = read_safetensors(os.path.join(source, "model.safetensors"))
+    for name, (dtype, shape, data) in tensors.items():
+        if name.endswith("position_embeddings.weight"):
+            size = len(data) // shape[0]
+            tensors[name] = (dtype, [positions, shape[1]], bytes(size * positions))
+    header, offset = {}, 0
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(os.path.join(folder, "model.safetensors"), "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for _, _, data in tensors.values():
+            file.write(data)
+
+
+class LongTest(CliTest):
+    """Texts too long for their maps to be held."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.path("model")
+
+    def input(self, tokens):
+        write_long_model(self.model, tokens)
+        with open(self.path("ids"), "w", encoding="utf-8") as file:
+            file.write(",".join(str(1 + i * i % 60) for i in range(tokens)))
+        return ["--model", self.model, "--ids", "@" + self.path("ids")]
+
+    def test_a_recording_that_is_killed_leaves_the_old_file_or_none(self):
+        given = self.input(20000)
+        environment = {"PATH": os.environ["PATH"], "HOME": self.folder}
+        for old in (None, b"old"):
+            trace = self.path("t.safetensors")
+            if old is not None:
+                with open(trace, "wb") as file:
+                    file.write(old)
+            with subprocess.Popen([BINARY, "record", *given, "-o", trace], env=environment,
+                                  stderr=subprocess.DEVNULL) as process:
+                while not any(".tmp-" in name for name in os.listdir(self.folder)):
+                    self.assertIsNone(process.poll(), "it ended before it was killed")
+                    time.sleep(0.001)
+                process.kill()
+            if old is None:
+                self.assertFalse(os.path.exists(trace))
+            else:
+                with open(trace, "rb") as file:
+                    self.assertEqual(file.read(), old)
+            for name in os.listdir(self.folder):
+                if ".tmp-" in name:
+                    self.bad(1, "tile", self.path(name), "--head", "L0H0", "--format", "npy",
+                             says=[name])
+                    os.remove(self.path(name))
+
+    def test_a_disk_without_room_is_said_before_the_model_runs_and_keeps_the_old_file(self):
+        disk = self.path("disk")
+        os.mkdir(disk)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk],
+                                 check=False, capture_output=True)
+        if mounted.returncode:
+            self.skipTest("a small file system needs the right to mount")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        trace = os.path.join(disk, "t.safetensors")
+        with open(trace, "wb") as file:
+            file.write(b"old")
+        error = self.bad(1, "record", *self.input(3000), "-o", trace, says=["t.safetensors", "room"])
+        self.assertEqual(error.count("\n"), 1, error)
+        self.assertEqual(os.listdir(disk), ["t.safetensors"])
+        with open(trace, "rb") as file:
+            self.assertEqual(file.read(), b"old")
+
+    def test_a_long_trace_is_pooled_read_by_row_and_tiled(self):
+        given = self.input(5000)
+        trace = self.path("t.safetensors")
+        done = self.run_regard("record", *given, "-o", trace)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = done.stderr.decode()
+        self.assertIn("5000 tokens, 2 heads of 1 layers", said)
+        size = int(said.split(" bytes")[0].split()[-1])
+        self.assertLess(abs(os.path.getsize(trace) - size), 65536)
+        grid = self.good("show", "--trace", trace, "--head", "L0H1").decode()
+        self.assertIn("the largest weight of 39 x 39 tokens", grid)
+        self.good("show", "--trace", trace, "--head", "mean", "-o", self.path("a.png"))
+        row = self.good("show", "--trace", trace, "--head", "L0H1", "--word", "@4321").decode()
+        self.assertIn("48", row)
+        self.bad(2, "show", "--trace", trace, "--head", "L0H1", "--keep-mass", "0.5",
+                 says=["keep-mass"])
+        steps = json.loads(self.good("explain", "--trace", trace, "--head", "L0H1", "--word",
+                                     "@4321", "--level", "token", "--format", "json"))
+        self.assertEqual(steps["query_index"], 4321)
+        self.assertEqual(len(steps["steps"]), 5000)
+        self.assertAlmostEqual(sum(step["weight"] for step in steps["steps"]), 1, delta=1e-5)
+        shape, cells = read_npy(self.good("tile", trace, "--head", "L0H1", "--rows", "4321:4322",
+                                          "--cols", "0:5000", "--size", "5000", "--format", "npy"))
+        self.assertEqual(tuple(shape), (1, 5000))
+        for step in steps["steps"][::97]:
+            self.assertAlmostEqual(cells[step["token"]], step["weight"], delta=1e-6)
+        shape, whole = read_npy(self.good("tile", trace, "--head", "L0H1", "--size", "4", "--pool",
+                                          "sum", "--format", "npy"))
+        self.assertAlmostEqual(sum(whole), 5000, delta=0.05)
 
 
 class MatricesTest(CliTest):
