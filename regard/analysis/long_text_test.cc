@@ -103,10 +103,9 @@ TEST(LongText, StreamedRowsAreThoseOfTheMapThatIsHeld) {
             mean_map(trace, both, units).weights);
   // Without the first unit, and of each row what makes 60 % of what is left: row 1 keeps 0.7,
   // row 2 its 0.7 of 1.0, row 4 its 0.7.
-  const HeadMap cut =
-      streamed_map(trace, {{0, 0}}, units, {false, true, true, true, true}, 0.6);
-  EXPECT_EQ(rows_of(cut), (std::vector<float>{0.7f, 0, 0, 0, 0, 0.7f, 0, 0, 0, 0, 0.7f, 0, 0, 0, 0,
-                                              0.7f}));
+  const HeadMap cut = streamed_map(trace, {{0, 0}}, units, {false, true, true, true, true}, 0.6);
+  EXPECT_EQ(rows_of(cut),
+            (std::vector<float>{0.7f, 0, 0, 0, 0, 0.7f, 0, 0, 0, 0, 0.7f, 0, 0, 0, 0, 0.7f}));
   EXPECT_THROW(streamed_map(trace, {{0, 0}}, units, every, 1.5), Error);
 }
 

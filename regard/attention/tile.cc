@@ -30,7 +30,8 @@ class TilePooling {
         out_(out) {
     dense_ = height() == rows && width() == columns;
     const std::int64_t edge = map.overview_.edge;
-    blocks_ = map.overview_ && h_ >= edge && w_ >= edge;
+    blocks_ =
+        map.overview_ && h_ >= std::min(edge, map.rows_) && w_ >= std::min(edge, map.columns_);
     // Blocks of queries are full, and narrow regions take many of them at once.
     const std::int64_t rows_a_task = kQueryBlock * (width() < kQueryBlock ? 16 : 1);
     band_ = std::max<std::int64_t>(1, rows_a_task / h_);

@@ -189,6 +189,7 @@ void attend(const Pass& pass, AttentionRecord* record, Tensor* mixed) {
   in.dim = record->query.shape()[2];
   in.value_dim = record->value.shape()[2];
   in.score = record->score;
+  in.terms = record->terms();
   try {
     attention_forward(
         in,

@@ -22,7 +22,7 @@ struct Recorded {
 
 Recorded recorded(const RunRequest& request, const std::vector<int>& layers,
                   const ModelSpec& spec) {
-  const std::int64_t kv_heads = spec.heads;
+  const std::int64_t kv_heads = spec.kv_heads;
   const auto count = static_cast<std::int64_t>(layers.empty() ? spec.layers : layers.size());
   if (request.heads.empty()) return {count, count * spec.heads, count * kv_heads};
   std::set<HeadId> heads, kv;
@@ -46,8 +46,8 @@ std::uint64_t layers_size(const Recorded& what, std::int64_t tokens, std::int64_
 }  // namespace
 
 std::uint64_t Session::record(const RunRequest& request, const std::string& path,
-                     const std::function<void(const RecordPlan&)>& announce,
-                     const Progress& progress, const CancelToken* cancel) {
+                              const std::function<void(const RecordPlan&)>& announce,
+                              const Progress& progress, const CancelToken* cancel) {
   // A pipe or device takes bytes in their order only, so everything is held first.
   std::error_code code;
   const std::filesystem::file_status status = std::filesystem::status(path, code);

@@ -89,8 +89,8 @@ class Session {
   // set aside. Throws Error like run(), and when the file cannot be written; then no file appears
   // and an older one stays. Returns the file's size.
   std::uint64_t record(const RunRequest& request, const std::string& path,
-              const std::function<void(const RecordPlan&)>& announce, const Progress& progress = {},
-              const CancelToken* cancel = nullptr);
+                       const std::function<void(const RecordPlan&)>& announce,
+                       const Progress& progress = {}, const CancelToken* cancel = nullptr);
   Trace open_trace(const std::string& path) const;
   // Ready-made weights: [query, key], [head, query, key] or [layer, head, query, key] in a .npy
   // file, and a text file with one label a line.

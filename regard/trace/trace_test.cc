@@ -283,7 +283,7 @@ TEST(TraceFile, EveryFileOfTheCorpusIsReadOrRefusedAsItsNameSays) {
       continue;
     }
     ++bad;
-      EXPECT_EQ(message.find(path), 0u) << "the error must begin with the file: " << message;
+    EXPECT_EQ(message.find(path), 0u) << "the error must begin with the file: " << message;
   }
   EXPECT_GE(good, 3);
   EXPECT_GE(bad, 40);
