@@ -55,15 +55,47 @@ MergeTable::Merge MergeTable::find(std::uint32_t left, std::uint32_t right) cons
   }
 }
 
-std::string MergeReader::add(std::string_view left, std::string_view right) {
-  const auto left_id = vocabulary_.id(left), right_id = vocabulary_.id(right);
-  if (!left_id) return std::string(left);
-  if (!right_id) return std::string(right);
-  const std::string_view tail = right.substr(std::min(prefix_, right.size()));
-  const std::int64_t id = vocabulary_.id_of_joined(left, tail);
-  if (id < 0) return std::string(left) + std::string(tail);
-  table.insert(*left_id, *right_id, {rank_++, static_cast<std::uint32_t>(id)});
-  return {};
+void MergeTable::prefetch(std::int64_t left, std::int64_t right) const {
+  const auto l = static_cast<std::uint32_t>(left), r = static_cast<std::uint32_t>(right);
+  if (!table_.empty()) __builtin_prefetch(&table_[slot_of(l, r) & (table_.size() - 1)], 1);
+}
+
+MergeTable make_merges(const MergePairs& pairs, const Vocabulary& vocabulary, std::size_t prefix,
+                       const std::function<void(std::size_t, const std::string&)>& missing) {
+  constexpr std::size_t kBatch = 64;
+  MergeTable table;
+  table.reserve(pairs.size());
+  std::string_view pieces[2 * kBatch];
+  std::int64_t ids[2 * kBatch];
+  std::int64_t last = -1;  // what the last merge made
+  for (std::size_t from = 0; from < pairs.size(); from += kBatch) {
+    const std::size_t count = std::min(kBatch, pairs.size() - from);
+    for (std::size_t i = 0; i < count; ++i) {
+      pieces[2 * i] = pairs[from + i].first;
+      pieces[2 * i + 1] = pairs[from + i].second;
+    }
+    vocabulary.ids({pieces, 2 * count}, {ids, 2 * count});
+    for (std::size_t i = 0; i < count; ++i) table.prefetch(ids[2 * i], ids[2 * i + 1]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string_view left = pieces[2 * i], right = pieces[2 * i + 1];
+      if (ids[2 * i] < 0) return missing(from + i, std::string(left)), table;
+      if (ids[2 * i + 1] < 0) return missing(from + i, std::string(right)), table;
+      const std::string_view tail = right.substr(std::min(prefix, right.size()));
+      // Merges mostly make their pieces in the order of the ids.
+      const auto makes = [&](std::int64_t id) {
+        const auto piece = vocabulary.piece(id);
+        return piece && piece->size() == left.size() + tail.size() && piece->starts_with(left) &&
+               piece->ends_with(tail);
+      };
+      std::int64_t id = makes(last) ? last : makes(last + 1) ? last + 1 : -1;
+      if (id < 0) id = vocabulary.id_of_joined(left, tail);
+      if (id < 0) return missing(from + i, std::string(left) + std::string(tail)), table;
+      last = id;
+      table.insert(ids[2 * i], ids[2 * i + 1],
+                   {static_cast<std::uint32_t>(from + i), static_cast<std::uint32_t>(id)});
+    }
+  }
+  return table;
 }
 
 namespace {

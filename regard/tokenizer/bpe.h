@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "regard/tokenizer/model.h"
@@ -32,6 +34,7 @@ class MergeTable {
   void reserve(std::size_t merges);
   // Of a pair that comes twice the later wins.
   void insert(std::int64_t left, std::int64_t right, Merge merge);
+  void prefetch(std::int64_t left, std::int64_t right) const;
   // Nothing: rank kNone.
   static constexpr std::uint32_t kNone = 0xffffffff;
   Merge find(std::uint32_t left, std::uint32_t right) const;
@@ -46,21 +49,14 @@ class MergeTable {
   std::size_t used_ = 0;
 };
 
-// Fills a MergeTable from pairs of pieces, the first learnt first.
-class MergeReader {
- public:
-  MergeReader(const Vocabulary& vocabulary, std::size_t prefix)
-      : vocabulary_(vocabulary), prefix_(prefix) {}
-  // Nothing when all is well, else the piece that is not in the vocabulary: one of the two, or
-  // what they make (the right one without the prefix of pieces that continue a word).
-  std::string add(std::string_view left, std::string_view right);
-  MergeTable table;
+// Pairs of pieces, the first learnt first.
+using MergePairs = std::vector<std::pair<std::string_view, std::string_view>>;
 
- private:
-  const Vocabulary& vocabulary_;
-  std::size_t prefix_;
-  std::uint32_t rank_ = 0;
-};
+// `prefix` is the length of the prefix of pieces that continue a word, which the right piece loses
+// when it is joined. Calls missing(number of the pair, piece) and goes no further when one of the
+// two, or what they make, is not in the vocabulary.
+MergeTable make_merges(const MergePairs& pairs, const Vocabulary& vocabulary, std::size_t prefix,
+                       const std::function<void(std::size_t, const std::string&)>& missing);
 
 // `file` is named when a word needs an unknown piece that the vocabulary does not have.
 std::unique_ptr<const Model> make_bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options,

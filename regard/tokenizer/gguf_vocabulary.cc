@@ -139,21 +139,20 @@ class Reader {
     options.ignore_merges = apply_gguf_pattern(from_.pre, file_, parts_);
     add_tokens();
     Vocabulary pieces = vocabulary();
-    MergeReader reader(pieces, 0);
-    reader.table.reserve(from_.merges.size());
+    MergePairs pairs;
+    pairs.reserve(from_.merges.size());
+    const auto wrong_merge = [&](std::size_t i) {
+      return wrong("merges", "two tokens that make a third",
+                   fmt::format("{} at {}", from_.merges[i], i));
+    };
     for (std::size_t i = 0; i < from_.merges.size(); ++i) {
       const std::string_view merge = from_.merges[i];
-      // A piece may be a space itself where bytes stand for themselves.
       const std::size_t space = merge.find(' ', 1);
-      std::string missing;
-      if (space != std::string_view::npos) {
-        missing = reader.add(merge.substr(0, space), merge.substr(space + 1));
-      }
-      if (space == std::string_view::npos || !missing.empty()) {
-        throw wrong("merges", "two tokens and what they make", fmt::format("{} at {}", merge, i));
-      }
+      if (space == std::string_view::npos) throw wrong_merge(i);
+      pairs.emplace_back(merge.substr(0, space), merge.substr(space + 1));
     }
-    MergeTable merges = std::move(reader.table);
+    MergeTable merges = make_merges(
+        pairs, pieces, 0, [&](std::size_t i, const std::string&) { throw wrong_merge(i); });
     if (from_.pre == "roberta-bpe") {
       const auto bos = one(from_.bos, true, "bos_token_id");
       const auto eos = one(from_.eos, true, "eos_token_id");

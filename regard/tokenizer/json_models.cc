@@ -51,8 +51,8 @@ std::unique_ptr<const Model> read_word_level(const Json& model, const std::strin
 
 // "left right" or ["left", "right"]
 MergeTable read_merges(const Json& merges, const Vocabulary& vocabulary, std::size_t prefix) {
-  MergeReader reader(vocabulary, prefix);
-  reader.table.reserve(merges.size());
+  MergePairs pairs;
+  pairs.reserve(merges.size());
   merges.for_each_element([&](std::size_t, const Json& merge) {
     std::string_view parts[2];
     if (merge.is_string()) {
@@ -68,12 +68,12 @@ MergeTable read_merges(const Json& merges, const Vocabulary& vocabulary, std::si
       if (!merge.is_array() || merge.size() != 2) throw merge.wrong("two pieces");
       merge.for_each_element([&](std::size_t i, const Json& part) { parts[i] = part.string(); });
     }
-    const std::string missing = reader.add(parts[0], parts[1]);
-    if (!missing.empty()) {
-      throw merge.wrong(fmt::format("pieces of model.vocab, which has no \"{}\"", missing));
-    }
+    pairs.emplace_back(parts[0], parts[1]);
   });
-  return std::move(reader.table);
+  return make_merges(pairs, vocabulary, prefix, [&](std::size_t i, const std::string& missing) {
+    throw merges.wrong(fmt::format(
+        "merges of pieces of model.vocab, which has no \"{}\" for merge {}", missing, i));
+  });
 }
 
 std::unique_ptr<const Model> read_bpe(const Json& model, const std::string& file) {

@@ -18,7 +18,12 @@ namespace {
 constexpr std::size_t kLongestFile = std::size_t{1} << 28;
 
 MergeTable read_merges(std::string_view text, const std::string& file, const Vocabulary& pieces) {
-  MergeReader reader(pieces, 0);
+  MergePairs pairs;
+  std::vector<std::size_t> lines;  // of the pairs
+  const auto wrong = [&](std::size_t line, std::string_view found) {
+    return Error::at(file, fmt::format("line {}", line),
+                     "two pieces of vocab.json that make a third, apart by a space", found);
+  };
   for (std::size_t line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view merge = text.substr(0, end);
@@ -26,16 +31,13 @@ MergeTable read_merges(std::string_view text, const std::string& file, const Voc
     if (merge.ends_with('\r')) merge.remove_suffix(1);
     if (merge.empty() || merge.starts_with("#version")) continue;
     const std::size_t space = merge.find(' ');
-    std::string missing(merge);
-    if (space != std::string_view::npos) {
-      missing = reader.add(merge.substr(0, space), merge.substr(space + 1));
-    }
-    if (!missing.empty()) {
-      throw Error::at(file, fmt::format("line {}", line),
-                      "two pieces of vocab.json and what they make, apart by a space", merge);
-    }
+    if (space == std::string_view::npos) throw wrong(line, merge);
+    pairs.emplace_back(merge.substr(0, space), merge.substr(space + 1));
+    lines.push_back(line);
   }
-  return std::move(reader.table);
+  return make_merges(pairs, pieces, 0, [&](std::size_t i, const std::string& missing) {
+    throw wrong(lines[i], fmt::format("no piece {}", missing));
+  });
 }
 
 }  // namespace
