@@ -170,6 +170,69 @@ TEST_F(TokenizerFolder, WithNeitherFileIsAnErrorAndNotPresent) {
   EXPECT_THROW(Tokenizer::open(folder_), Error);
 }
 
+TEST_F(TokenizerFolder, WithVocabTxtGivesANameThatIsNoLineTheNextId) {
+  write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\nplay\n");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("play[PAD][MASK]")), ElementsAre(1, 3, 4, 5, 2));
+}
+
+TEST_F(TokenizerFolder, WithVocabJsonAndMergesIsByteLevelBpe) {
+  write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "\u0120": 3, "\u0120ab": 4, "c": 5,
+                          "<|endoftext|>": 6})");
+  write("merges.txt", "#version: 0.2\na b\n\u0120 ab\n");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab abc<|endoftext|>")), ElementsAre(2, 4, 5, 6));
+  write("merges.txt", "a b\na c\n");
+  try {
+    Tokenizer::open(folder_);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("merges.txt"), HasSubstr("line 2"), HasSubstr("ac")));
+  }
+}
+
+std::string golden(const std::string& name) {
+  return REGARD_SOURCE_DIR "/tests/golden/tokenizer/" + name;
+}
+
+TEST(TokenizerSpans, OfByteLevelPiecesAreTheirBytesAndCoverTheText) {
+  for (const char* name : {"gpt2", "llama3", "falcon"}) {
+    const std::string text = "I\u00e9 \U0001F600x\u0939\u093f  \u4e2d 12";
+    std::size_t at = 0;
+    for (const Token& token : Tokenizer::open(golden(name)).encode_plain(text).tokens) {
+      // llama3 trims the space in front of a piece off its span.
+      while (at < token.span.start && text[at] == ' ') ++at;
+      EXPECT_EQ(token.span.start, at) << name;
+      at = token.span.end;
+    }
+    EXPECT_EQ(at, text.size()) << name;
+  }
+}
+
+TEST(TokenizerSpans, OfByteFallbackAreSingleBytesInBpeAndInUnigram) {
+  for (const char* name : {"llama2", "unigram_bytes"}) {
+    const Encoding encoding = Tokenizer::open(golden(name)).encode_plain("\U00012345");
+    std::size_t at = 0;
+    for (const Token& token : encoding.tokens) {
+      if (!token.text.starts_with("<0x")) continue;
+      EXPECT_EQ(token.span, (Span{at, at + 1})) << name;
+      ++at;
+    }
+    EXPECT_EQ(at, 4U) << name;
+  }
+}
+
+TEST(TokenizerSpans, AWordOfAMegabyteIsCut) {
+  const std::string word(std::size_t{1} << 20, 'a');
+  for (const char* name : {"gpt2", "llama2", "t5", "uncased", "bpe_prefix", "word_level"}) {
+    const Encoding encoding = Tokenizer::open(golden(name)).encode_plain(word);
+    ASSERT_FALSE(encoding.tokens.empty()) << name;
+    EXPECT_EQ(encoding.tokens.back().span.end, word.size()) << name;
+  }
+}
+
+TEST(Tokenizer, ATextThatIsNotUtf8IsRefused) {
+  EXPECT_THROW(Parts().read().encode("play\xff"), Error);
+}
+
 // Calls read(bytes) for every file of the corpus. Files called good_ must be read, those called
 // bad_ refused with an Error.
 template <typename Read>
