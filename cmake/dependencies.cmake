@@ -10,6 +10,8 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(PANGOCAIRO REQUIRED pangocairo cairo)
+# Its headers only: the library is loaded when somebody fetches a model (session/http.cc).
+pkg_check_modules(CURL REQUIRED libcurl)
 
 function(regard_dependency name)
   add_library(regard_dep_${name} INTERFACE)
@@ -25,6 +27,8 @@ regard_dependency(pcre2 PkgConfig::PCRE2)
 # Its headers only: the library is loaded when a picture is drawn (render/pango_cairo.h).
 regard_dependency(pangocairo ${CMAKE_DL_LIBS})
 target_include_directories(regard_dep_pangocairo SYSTEM INTERFACE ${PANGOCAIRO_INCLUDE_DIRS})
+regard_dependency(curl ${CMAKE_DL_LIBS})
+target_include_directories(regard_dep_curl INTERFACE ${CURL_INCLUDE_DIRS})
 if(REGARD_TESTS)
   enable_testing()
   find_package(GTest REQUIRED)

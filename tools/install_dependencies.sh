@@ -31,6 +31,8 @@ if [[ $what != python ]]; then
   header fmt/format.h libfmt-dev
   header pcre2.h libpcre2-dev
   header CLI/CLI.hpp libcli11-dev
+  [[ -e /usr/include/curl/curl.h ]] || pkg-config --exists libcurl 2>/dev/null ||
+    missing+=(libcurl4-openssl-dev)
   header pango-1.0/pango/pangocairo.h libpango1.0-dev
   header cairo/cairo.h libcairo2-dev
   file_of /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core

@@ -20,6 +20,7 @@ LINKED = [
     ("Highway", "libhwy-dev", "Apache-2.0", "one source for every instruction set", "libhwy"),
     ("ICU", "libicu-dev", "Unicode-3.0", "normal forms, words and sentences", "icu-uc"),
     ("nlohmann/json", "nlohmann-json3-dev", "MIT", "small JSON", "nlohmann_json"),
+    ("libcurl", "libcurl4-openssl-dev", "curl", "fetching models; loaded only then", "libcurl"),
     ("Pango", "libpango1.0-dev", "LGPL-2.0-or-later", "text in every script", "pangocairo"),
     ("PCRE2", "libpcre2-dev", "BSD-3-Clause", "patterns that split texts", "libpcre2-8"),
     ("simdjson", "libsimdjson-dev", "Apache-2.0", "config.json, tokenizer.json", "simdjson"),
@@ -30,6 +31,8 @@ TESTS_ONLY = [
 ]
 FETCHED = [
     ("all-MiniLM-L6-v2", None, "Apache-2.0", "the default model, fetched once by ./try", None),
+    ("SmolLM2-135M-Instruct, Gemma 3 270M", None, "Apache-2.0; Gemma Terms of Use",
+     "quantised models for tests, fetched by tools/fetch_gguf_models.sh", None),
     ("clang-format", None, "Apache-2.0 WITH LLVM-exception", "the layout of the source", None),
 ]
 # Found by CMake, and no third party that a program carries.

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// regard models list | info: which models are here, and what one is made of.
+// regard models list | info | pull: which models are here, what one is made of, fetching one.
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/session/hub_pull.h"
 
 namespace regard::cli {
 namespace {
@@ -19,21 +25,29 @@ std::string megabytes(std::int64_t bytes) {
 }
 
 std::string list_as_text(const Context& context, const std::vector<ModelEntry>& entries) {
-  if (context.settings.cache_folder.empty())
-    return "no cache folder to look in; set REGARD_CACHE or HOME\n";
-  const std::string folder = context.settings.cache_folder + "/models";
+  const std::string own = context.settings.cache_folder.empty()
+                              ? "no cache folder of its own (set REGARD_CACHE or HOME)"
+                              : context.settings.cache_folder + "/models";
+  const std::string& hub = context.settings.hub.cache_folder;
+  const std::string where = hub.empty() ? own : own + " and " + hub;
   if (entries.empty())
-    return fmt::format("no models in {}; ./try fetches all-MiniLM-L6-v2 there\n", folder);
-  std::size_t width = 4;
-  for (const ModelEntry& entry : entries) width = std::max(width, entry.name.size());
-  std::string text = fmt::format("{:<{}}  {:<12}  {:>6}  {:>5}  {:>12}\n", "name", width,
-                                 "architecture", "layers", "heads", "size");
+    return fmt::format(
+        "no models in {}; ./try fetches all-MiniLM-L6-v2, `regard models pull ID` any other\n",
+        where);
+  std::size_t width = 4, architecture = 12;
+  for (const ModelEntry& entry : entries) {
+    width = std::max(width, entry.name.size());
+    architecture = std::max(architecture, entry.architecture.size());
+  }
+  std::string text = fmt::format("{:<{}}  {:<{}}  {:>6}  {:>5}  {:>12}\n", "name", width,
+                                 "architecture", architecture, "layers", "heads", "size");
   for (const ModelEntry& entry : entries)
     text += entry.opens
-                ? fmt::format("{:<{}}  {:<12}  {:>6}  {:>5}  {:>12}\n", entry.name, width,
-                              entry.architecture, entry.layers, entry.heads, megabytes(entry.bytes))
+                ? fmt::format("{:<{}}  {:<{}}  {:>6}  {:>5}  {:>12}\n", entry.name, width,
+                              entry.architecture, architecture, entry.layers, entry.heads,
+                              megabytes(entry.bytes))
                 : fmt::format("{:<{}}  cannot be opened: {}\n", entry.name, width, entry.note);
-  return text + "in " + folder + "\n";
+  return text + "in " + where + "\n";
 }
 
 std::string list_as_json(const std::vector<ModelEntry>& entries) {
@@ -111,6 +125,48 @@ void info(Context& context, const Options& options) {
   });
 }
 
+// On a terminal a line of progress, rewritten ten times a second at most.
+class ProgressLine {
+ public:
+  void show(const std::string& file, std::uint64_t done, std::uint64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!terminal_ || (now - last_ < std::chrono::milliseconds(100) && done != total)) return;
+    last_ = now;
+    const std::string line =
+        fmt::format("{}  {} of {}", printable(file), megabytes(static_cast<std::int64_t>(done)),
+                    total == 0 ? "?" : megabytes(static_cast<std::int64_t>(total)));
+    fmt::print(stderr, "\r{:<{}}", line, width_);
+    std::fflush(stderr);
+    width_ = line.size();
+  }
+  ~ProgressLine() {
+    if (width_ > 0) fmt::print(stderr, "\r{:<{}}\r", "", width_);
+  }
+
+ private:
+  const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
+  std::size_t width_ = 0;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+void pull(Context& context, const Options& options) {
+  const std::optional<HubId> id = HubId::parse(options.model);
+  if (!id)
+    throw Error(fmt::format("models pull: expected ORG/NAME, ORG/NAME/FILE or either with "
+                            "@REVISION, found \"{}\"",
+                            options.model),
+                Error::Kind::kUsage);
+  std::string place;
+  {
+    ProgressLine line;
+    place = pull_model(context.settings.hub, *id,
+                       [&](const std::string& file, std::uint64_t done, std::uint64_t total) {
+                         line.show(file, done, total);
+                       });
+  }
+  write_output("", Format::kText, [&](const Sink& sink) { sink(place + "\n"); });
+}
+
 void add_common(CLI::App* verb, Options* options) {
   verb->add_option("-o,--output", options->output, "File to write: .txt .json");
   verb->add_option("--format", options->format, "text or json");
@@ -125,7 +181,8 @@ void add_models(CLI::App& app, Context& context) {
   models->footer("Example:\n  regard models list");
   auto options = std::make_shared<Options>();
   CLI::App* list_verb =
-      add_verb(*models, context, "list", "Models in the cache folder", "regard models list");
+      add_verb(*models, context, "list", "Models on this machine: Regard's cache and the hub's",
+               "regard models list");
   add_common(list_verb, options.get());
   list_verb->callback(
       [&context, options] { context.run = [&context, options] { list(context, *options); }; });
@@ -137,6 +194,15 @@ void add_models(CLI::App& app, Context& context) {
   add_common(info_verb, options.get());
   info_verb->callback(
       [&context, options] { context.run = [&context, options] { info(context, *options); }; });
+  CLI::App* pull_verb = add_verb(*models, context, "pull",
+                                 "Fetch a model from the hub into its cache on this machine",
+                                 "regard models pull sentence-transformers/all-MiniLM-L6-v2");
+  pull_verb
+      ->add_option("ID", options->model,
+                   "ORG/NAME on the hub, with @REVISION or /FILE behind it as need be")
+      ->required();
+  pull_verb->callback(
+      [&context, options] { context.run = [&context, options] { pull(context, *options); }; });
 }
 
 }  // namespace regard::cli

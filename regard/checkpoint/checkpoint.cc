@@ -72,23 +72,6 @@ std::optional<SeriesName> series_of(const std::string& path) {
   return name;
 }
 
-// The only .gguf file of the folder, or the first of its only series.
-std::optional<std::string> find_gguf(const fs::path& folder) {
-  std::set<std::string> found;
-  std::error_code code;
-  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
-    const std::string name = at->path().filename().string();
-    if (!name.ends_with(kGguf)) continue;
-    const std::optional<SeriesName> series = series_of(name);
-    found.insert(series ? series->file(1) : name);
-  }
-  if (found.empty()) return std::nullopt;
-  if (found.size() > 1)
-    throw Error::at(folder.string(), "", "one .gguf file, or the name of the file itself",
-                    fmt::format("{}", fmt::join(found, ", ")));
-  return (folder / *found.begin()).string();
-}
-
 std::string no_weights(const fs::path& folder) {
   for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx"})
     if (has(folder, name)) return fmt::format("{}, a format that is not read", name);
@@ -102,6 +85,22 @@ bool fits(std::span<const std::int64_t> pattern, const Shape& shape) {
 }
 
 }  // namespace
+
+std::optional<std::string> find_gguf(const std::string& folder) {
+  std::set<std::string> found;
+  std::error_code code;
+  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
+    const std::string name = at->path().filename().string();
+    if (!name.ends_with(kGguf)) continue;
+    const std::optional<SeriesName> series = series_of(name);
+    found.insert(series ? series->file(1) : name);
+  }
+  if (found.empty()) return std::nullopt;
+  if (found.size() > 1)
+    throw Error::at(folder, "", "one .gguf file, or the name of the file itself",
+                    fmt::format("{}", fmt::join(found, ", ")));
+  return (fs::path(folder) / *found.begin()).string();
+}
 
 Checkpoint Checkpoint::open(const std::string& path) {
   Checkpoint result;
@@ -126,7 +125,7 @@ void Checkpoint::add_folder(const std::string& path) {
     }
     if (has(folder, names.index)) return add_shards(path, names.index);
   }
-  const std::optional<std::string> gguf = find_gguf(folder);
+  const std::optional<std::string> gguf = find_gguf(path);
   if (!gguf)
     throw Error::at(path, "",
                     "model.safetensors, pytorch_model.bin, an index of one of them, or a .gguf "

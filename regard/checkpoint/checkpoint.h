@@ -19,6 +19,10 @@
 
 namespace regard {
 
+// The only .gguf file of the folder, or the first of its only series; nothing when there is none.
+// Throws Error naming them when there are several.
+std::optional<std::string> find_gguf(const std::string& folder);
+
 // MXFP4 as Hugging Face stores it, two U8 tensors NAME_blocks [.., n, 16] and NAME_scales [.., n],
 // is also there as the one tensor NAME [.., 32 n] of type kMXFP4Split.
 // Thread safety: immutable after open; any number of threads.

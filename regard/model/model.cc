@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <filesystem>
 
 #include "regard/kernels/matmul.h"
 #include "regard/kernels/normalize.h"
@@ -83,7 +84,9 @@ void check_input(const ModelSpec& spec, const ModelInput& input, std::int64_t be
 }  // namespace
 
 Model Model::open(const std::string& folder) {
-  const std::string config_path = folder + "/config.json";
+  const std::filesystem::path path(folder);
+  const std::string config_path =
+      ((std::filesystem::is_directory(path) ? path : path.parent_path()) / "config.json").string();
   const JsonDocument config =
       JsonDocument::parse(read_text_file(config_path, 16 << 20), config_path);
   Model model;

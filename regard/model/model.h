@@ -28,8 +28,9 @@ struct ModelInput {
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
 class Model {
  public:
-  // A folder with config.json and weights. Weights stay in the mapped files. Throws Error for an
-  // unknown architecture or key, a missing tensor, a wrong shape or dtype.
+  // A folder with config.json and weights, or a file of weights beside its config.json. Weights
+  // stay in the mapped files. Throws Error for an unknown architecture or key, a missing tensor, a
+  // wrong shape or dtype.
   static Model open(const std::string& folder);
 
   const ModelSpec& spec() const { return spec_; }

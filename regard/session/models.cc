@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where models are: names to folders, and the list of what the cache holds.
+// Where models are: names to files, and the list of what this machine has.
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "regard/model/model_spec.h"
 #include "regard/platform/error.h"
 #include "regard/platform/mapped_file.h"
+#include "regard/session/hub_cache.h"
 #include "regard/session/session.h"
 
 namespace regard {
@@ -17,29 +19,82 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDefaultModel = "minilm";
+constexpr std::string_view kWeightFiles[] = {".gguf", ".safetensors", ".bin"};
 
-ModelEntry describe(const fs::path& folder) {
-  ModelEntry entry;
-  entry.name = folder.filename().string();
-  entry.path = folder.string();
-  std::error_code error;
-  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
-       at.increment(error)) {
+// Short names of models on the hub.
+constexpr struct {
+  std::string_view alias, id;
+} kAliases[] = {{"minilm", "sentence-transformers/all-MiniLM-L6-v2"},
+                {"bert", "google-bert/bert-base-uncased"},
+                {"gpt2", "openai-community/gpt2"},
+                {"t5", "google-t5/t5-small"},
+                {"smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"},
+                {"qwen3", "Qwen/Qwen3-0.6B"},
+                {"gemma3-270m", "google/gemma-3-270m"}};
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(fs::status(path, ignored));
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_directory(fs::status(path, ignored));
+}
+
+// A folder, or its .gguf file when that is all of the model.
+std::string place_in(const std::string& folder) {
+  if (exists(folder + "/config.json")) return folder;
+  return find_gguf(folder).value_or(folder);
+}
+
+std::int64_t bytes_in(const std::string& path) {
+  std::int64_t bytes = 0;
+  const auto add = [&](const fs::path& file) {
     std::error_code ignored;
-    if (at->is_regular_file(ignored)) {
-      const std::uintmax_t size = at->file_size(ignored);
-      if (!ignored) entry.bytes += static_cast<std::int64_t>(size);
-    }
-  }
+    if (!fs::is_regular_file(file, ignored)) return;
+    const std::uintmax_t size = fs::file_size(file, ignored);
+    if (!ignored) bytes += static_cast<std::int64_t>(size);
+  };
+  add(path);
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(path, error), end; !error && at != end;
+       at.increment(error))
+    add(at->path());
+  return bytes;
+}
+
+void read_config(const std::string& folder, ModelEntry* entry) {
+  const std::string config = folder + "/config.json";
+  const JsonDocument document =
+      JsonDocument::parse(read_text_file(config, std::size_t{16} << 20), config, true);
+  const ModelSpec spec = read_model_spec(document.root());
+  entry->architecture = spec.architecture;
+  entry->layers = spec.layers;
+  entry->heads = spec.heads;
+}
+
+// The names under which every GGUF file has these, whatever its architecture.
+void read_gguf(const GgufFile& file, ModelEntry* entry) {
+  entry->architecture = file.at("general.architecture").string();
+  entry->layers = file.at(entry->architecture + ".block_count").integer();
+  const GgufValue heads = file.at(entry->architecture + ".attention.head_count");
+  const std::vector<std::int64_t> each =
+      heads.is_array() ? heads.integers() : std::vector{heads.integer()};
+  entry->heads = each.empty() ? 0 : *std::max_element(each.begin(), each.end());
+}
+
+// `path`: finds where the model is, or throws Error.
+ModelEntry describe(const std::string& name, const std::function<std::string()>& path) {
+  ModelEntry entry;
+  entry.name = name;
   try {
-    const std::string config = entry.path + "/config.json";
-    const JsonDocument document =
-        JsonDocument::parse(read_text_file(config, std::size_t{16} << 20), config);
-    const ModelSpec spec = read_model_spec(document.root());
-    entry.architecture = spec.architecture;
-    entry.layers = spec.layers;
-    entry.heads = spec.heads;
-    Checkpoint::open(entry.path);
+    entry.path = path();
+    entry.bytes = bytes_in(entry.path);
+    const std::string place = is_folder(entry.path) ? place_in(entry.path) : entry.path;
+    if (is_folder(place)) read_config(place, &entry);
+    const Checkpoint checkpoint = Checkpoint::open(place);
+    if (!is_folder(place)) read_gguf(*checkpoint.gguf(), &entry);
     entry.opens = true;
   } catch (const Error& wrong) {
     entry.note = wrong.what();
@@ -52,44 +107,66 @@ ModelEntry describe(const fs::path& folder) {
 std::string Session::resolve(const std::string& model) const {
   std::string name = !model.empty() ? model : settings().model;
   if (name.empty()) name = kDefaultModel;
-  std::error_code ignored;
-  const fs::file_status status = fs::status(name, ignored);
-  if (fs::is_directory(status) && name != kDefaultModel) return name;
-  if (fs::exists(status) && name != kDefaultModel)
-    throw Error::at(name, "", "a model folder (config.json, model.safetensors)", "a file");
-  const bool path = name.find('/') != std::string::npos;
-  if (path) throw Error::at(name, "", "a model folder", "nothing of that name");
-  if (settings().cache_folder.empty())
+  const bool fallback = name == kDefaultModel;
+  if (!fallback && is_folder(name)) return place_in(name);
+  if (!fallback && exists(name)) {
+    for (const std::string_view extension : kWeightFiles)
+      if (name.ends_with(extension)) return name;
+    throw Error::at(name, "", "a model folder, or a file of weights (.gguf, .safetensors, .bin)",
+                    "another file");
+  }
+
+  std::vector<std::string> sought;
+  const std::string own = settings().cache_folder + "/models/" + name;
+  if (!settings().cache_folder.empty() && name.find('/') == name.npos) {
+    if (is_folder(own)) return place_in(own);
+    sought.push_back(own);
+  }
+  std::string id = name;
+  for (const auto& alias : kAliases)
+    if (name == alias.alias) id = alias.id;
+  const std::optional<HubId> hub = HubId::parse(id);
+  if (hub) {
+    if (const auto found = find_snapshot(settings().hub.cache_folder, *hub))
+      return is_folder(*found) ? place_in(*found) : *found;
+    if (!settings().hub.cache_folder.empty())
+      sought.push_back(hub->folder(settings().hub.cache_folder));
+  }
+  if (sought.empty() && hub)
     throw Error(
         fmt::format("model {}: no cache folder to look in; set REGARD_CACHE or HOME, or "
                     "name a folder with --model",
                     name));
-  const std::string folder = settings().cache_folder + "/models/" + name;
-  if (fs::is_directory(fs::status(folder, ignored))) return folder;
-  if (name == kDefaultModel)
-    throw Error(
-        fmt::format("model minilm: expected the folder {}, found nothing; ./try fetches "
-                    "it once, or name another folder with --model",
-                    folder));
+  if (fallback)
+    throw Error(fmt::format(
+        "model minilm: expected the folder {}, found nothing; ./try fetches it once, or name "
+        "another model with --model",
+        fmt::join(sought, " or ")));
+  if (!hub) throw Error::at(name, "", "a model folder or file", "nothing of that name");
   throw Error(
-      fmt::format("model {}: expected a folder of that name or {}, found neither; "
-                  "`regard models list` shows the names known",
-                  name, folder));
+      fmt::format("model {}: expected a folder or file of that name, or {}, found none; `regard "
+                  "models list` shows what is here, `regard models pull {}` fetches it",
+                  name, fmt::join(sought, " or "), hub->text()));
 }
 
 std::vector<ModelEntry> Session::list_models() const {
   std::vector<ModelEntry> entries;
-  if (settings().cache_folder.empty()) return entries;
   std::error_code error;
-  for (fs::directory_iterator at(settings().cache_folder + "/models", error), end;
-       !error && at != end; at.increment(error)) {
-    std::error_code ignored;
-    // A hidden folder is a model that is still being fetched.
-    if (at->path().filename().string().starts_with('.')) continue;
-    if (at->is_directory(ignored)) entries.push_back(describe(at->path()));
-  }
+  if (!settings().cache_folder.empty())
+    for (fs::directory_iterator at(settings().cache_folder + "/models", error), end;
+         !error && at != end; at.increment(error)) {
+      std::error_code ignored;
+      // A hidden folder is a model that is still being fetched.
+      const std::string name = at->path().filename().string();
+      if (!name.starts_with('.') && at->is_directory(ignored))
+        entries.push_back(describe(name, [&] { return at->path().string(); }));
+    }
   std::sort(entries.begin(), entries.end(),
             [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
+  const std::string& hub = settings().hub.cache_folder;
+  for (const HubId& id : list_references(hub))
+    entries.push_back(
+        describe(id.text(), [&] { return find_snapshot(hub, id).value_or(id.folder(hub)); }));
   return entries;
 }
 

@@ -145,7 +145,10 @@ std::shared_ptr<const Model> Session::open_model(const std::string& model) {
 }
 
 std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& model) {
-  const std::string folder = resolve(model);
+  std::string folder = resolve(model);
+  // Weights named by themselves stand beside their tokenizer; a GGUF file holds its own.
+  if (!folder.ends_with(".gguf") && !std::filesystem::is_directory(folder))
+    folder = (std::filesystem::path(folder).parent_path() / ".").string();
   if (state_->tokenizer == nullptr || state_->tokenizer_folder != folder) {
     if (!Tokenizer::present(folder)) return nullptr;
     state_->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::open(folder));

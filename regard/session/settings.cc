@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The environment, read once. Cache folder: XDG Base Directory Specification 0.8.
+// The environment, read once. Cache folder: XDG Base Directory Specification 0.8. The hub's
+// variables: huggingface_hub, constants.py.
 #include "regard/session/settings.h"
 
 #include <charconv>
@@ -41,6 +42,32 @@ std::string find_cache_folder() {
   return {};
 }
 
+std::string find_hub_cache() {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+    if (std::string folder = variable(name); !folder.empty()) return folder;
+  if (const std::string home = variable("HF_HOME"); !home.empty()) return home + "/hub";
+  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty())
+    return xdg + "/huggingface/hub";
+  if (const std::string home = variable("HOME"); !home.empty())
+    return home + "/.cache/huggingface/hub";
+  return {};
+}
+
+HubSettings hub_settings() {
+  HubSettings hub;
+  hub.cache_folder = find_hub_cache();
+  hub.endpoint = variable("HF_ENDPOINT");
+  if (hub.endpoint.empty()) hub.endpoint = "https://huggingface.co";
+  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
+  hub.token = variable("HF_TOKEN");
+  std::string offline = variable("HF_HUB_OFFLINE");
+  for (char& c : offline)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  hub.offline = offline == "1" || offline == "ON" || offline == "YES" || offline == "TRUE";
+  hub.timeout = static_cast<int>(integer("HF_HUB_DOWNLOAD_TIMEOUT", 1, 86400).value_or(10));
+  return hub;
+}
+
 }  // namespace
 
 Settings Settings::from_environment() {
@@ -53,6 +80,7 @@ Settings Settings::from_environment() {
   settings.no_colour = !variable("NO_COLOR").empty();
   settings.colour_term = variable("COLORTERM");
   settings.term = variable("TERM");
+  settings.hub = hub_settings();
   return settings;
 }
 
