@@ -15,7 +15,9 @@ class SettingsTest : public ::testing::Test {
   void SetUp() override {
     for (const char* name :
          {"REGARD_MODEL", "REGARD_CACHE", "XDG_CACHE_HOME", "HOME", "REGARD_ISA", "REGARD_THREADS",
-          "SOURCE_DATE_EPOCH", "NO_COLOR", "COLORTERM", "TERM"})
+          "SOURCE_DATE_EPOCH", "NO_COLOR", "COLORTERM", "TERM", "HF_HUB_CACHE",
+          "HUGGINGFACE_HUB_CACHE", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE",
+          "HF_HUB_DOWNLOAD_TIMEOUT"})
       unsetenv(name);
   }
   static void set(const char* name, const char* value) { setenv(name, value, 1); }
@@ -43,6 +45,36 @@ TEST_F(SettingsTest, ARelativeXdgCacheHomeIsIgnored) {
   set("HOME", "/home/ada");
   set("XDG_CACHE_HOME", "cache");
   EXPECT_EQ(Settings::from_environment().cache_folder, "/home/ada/.cache/regard");
+}
+
+TEST_F(SettingsTest, TheHubsCacheIsWherePythonKeepsIt) {
+  set("HOME", "/home/ada");
+  EXPECT_EQ(Settings::from_environment().hub.cache_folder, "/home/ada/.cache/huggingface/hub");
+  set("XDG_CACHE_HOME", "/big/cache");
+  EXPECT_EQ(Settings::from_environment().hub.cache_folder, "/big/cache/huggingface/hub");
+  set("HF_HOME", "/hf");
+  EXPECT_EQ(Settings::from_environment().hub.cache_folder, "/hf/hub");
+  set("HF_HUB_CACHE", "/mine");
+  EXPECT_EQ(Settings::from_environment().hub.cache_folder, "/mine");
+}
+
+TEST_F(SettingsTest, TheHubIsTheOneThatIsSet) {
+  EXPECT_EQ(Settings::from_environment().hub.endpoint, "https://huggingface.co");
+  EXPECT_FALSE(Settings::from_environment().hub.offline);
+  EXPECT_EQ(Settings::from_environment().hub.timeout, 10);
+  set("HF_ENDPOINT", "http://localhost:1/");
+  set("HF_TOKEN", "t");
+  set("HF_HUB_DOWNLOAD_TIMEOUT", "3");
+  const HubSettings hub = Settings::from_environment().hub;
+  EXPECT_EQ(hub.endpoint, "http://localhost:1");
+  EXPECT_EQ(hub.token, "t");
+  EXPECT_EQ(hub.timeout, 3);
+  for (const char* yes : {"1", "true", "ON", "Yes"}) {
+    set("HF_HUB_OFFLINE", yes);
+    EXPECT_TRUE(Settings::from_environment().hub.offline) << yes;
+  }
+  set("HF_HUB_OFFLINE", "0");
+  EXPECT_FALSE(Settings::from_environment().hub.offline);
 }
 
 TEST_F(SettingsTest, AnEmptyNoColorDoesNotCount) {

@@ -712,8 +712,7 @@ class UseTest(CliTest):
                                  (["models", "info", ""], "MODEL"),
                                  (["record", "a", "-o", "t", "--layers", ""], "--layers"),
                                  (["record", "a", "-o", "t", "--heads", "L3"], "--heads"),
-                                 (["models"], "list or info"), (["models", "pull"],
-                                                                "unknown verb pull")):
+                                 (["models"], "list or info"), (["models", "pull"], "ID")):
             with self.subTest(arguments=arguments):
                 error = self.bad(2, *arguments, says=[names])
                 self.assertEqual(error.count("\n"), 1, error)
