@@ -237,7 +237,7 @@ class FindingTest(ModelsTest):
     def test_what_is_nowhere_says_where_it_was_sought_and_how_to_fetch_it(self):
         self.bad("show", "--model", "org/none", "--ids", IDS,
                  says=["models--org--none", "models pull org/none"])
-        self.bad("show", "--model", "../x", "--ids", IDS, says=["../x", "nothing of that name"])
+        self.bad("show", "--model", "../none/x", "--ids", IDS, says=["../none/x", "nothing of that name"])
         with open(self.path("x.txt"), "w", encoding="utf-8") as out:
             out.write("x")
         self.bad("show", "--model", "x.txt", "--ids", IDS, says=["x.txt", ".gguf"])
