@@ -24,8 +24,9 @@ TEST(HubId, IsAModelWithRevisionAndFile) {
 
 TEST(HubId, NeverLeadsOutOfItsFolder) {
   for (const char* text :
-       {"", "/", "/a", "a/", "a//b", "../a", "a/..", "a/../b", ".", "a/.b", "a/b/../c", "a b", "a\n",
-        "a/b/c/d", "a@", "a@../b", "a@/b", "a@b/../c", "a--b/c", "-a", "a\\b", "a/b@c d"})
+       {"",     "/",        "/a",       "a/",  "a//b", "../a",    "a/..", "a/../b",
+        ".",    "a/.b",     "a/b/../c", "a b", "a\n",  "a/b/c/d", "a@",   "a@../b",
+        "a@/b", "a@b/../c", "a--b/c",   "-a",  "a\\b", "a/b@c d"})
     EXPECT_FALSE(HubId::parse(text)) << text;
   EXPECT_FALSE(HubId::parse(std::string(97, 'a')));
 }

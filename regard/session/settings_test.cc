@@ -13,11 +13,10 @@ namespace {
 class SettingsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name :
-         {"REGARD_MODEL", "REGARD_CACHE", "XDG_CACHE_HOME", "HOME", "REGARD_ISA", "REGARD_THREADS",
-          "SOURCE_DATE_EPOCH", "NO_COLOR", "COLORTERM", "TERM", "HF_HUB_CACHE",
-          "HUGGINGFACE_HUB_CACHE", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE",
-          "HF_HUB_DOWNLOAD_TIMEOUT"})
+    for (const char* name : {"REGARD_MODEL", "REGARD_CACHE", "XDG_CACHE_HOME", "HOME", "REGARD_ISA",
+                             "REGARD_THREADS", "SOURCE_DATE_EPOCH", "NO_COLOR", "COLORTERM", "TERM",
+                             "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "HF_ENDPOINT",
+                             "HF_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT"})
       unsetenv(name);
   }
   static void set(const char* name, const char* value) { setenv(name, value, 1); }
