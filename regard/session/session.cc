@@ -17,6 +17,7 @@
 #include "regard/platform/utf8.h"
 #include "regard/render/data.h"
 #include "regard/session/model_title.h"
+#include "regard/tokenizer/gguf_vocabulary.h"
 
 namespace regard {
 namespace {
@@ -150,8 +151,15 @@ std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& mode
   if (!folder.ends_with(".gguf") && !std::filesystem::is_directory(folder))
     folder = (std::filesystem::path(folder).parent_path() / ".").string();
   if (state_->tokenizer == nullptr || state_->tokenizer_folder != folder) {
-    if (!Tokenizer::present(folder)) return nullptr;
-    state_->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::open(folder));
+    if (folder.ends_with(".gguf")) {
+      const GgufFile file = GgufFile::open(folder);
+      if (!file.find("tokenizer.ggml.model")) return nullptr;
+      state_->tokenizer = std::make_shared<const Tokenizer>(
+          Tokenizer::from_gguf(read_gguf_vocabulary(file), folder));
+    } else {
+      if (!Tokenizer::present(folder)) return nullptr;
+      state_->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::open(folder));
+    }
     state_->tokenizer_folder = folder;
   }
   return state_->tokenizer;
