@@ -32,22 +32,16 @@ class TilePooling {
     const std::int64_t edge = map.overview_.edge;
     blocks_ =
         map.overview_ && h_ >= std::min(edge, map.rows_) && w_ >= std::min(edge, map.columns_);
+    known_ = blocks_ && made_of_blocks();
     // Blocks of queries are full, and narrow regions take many of them at once.
     const std::int64_t rows_a_task = kQueryBlock * (width() < kQueryBlock ? 16 : 1);
-    band_ = std::max<std::int64_t>(1, rows_a_task / h_);
-    group_ = std::max<std::int64_t>(1, kKeysOfTask / w_);
+    band_ = std::max<std::int64_t>(1, known_ ? kCellsOfTask / columns_ : rows_a_task / h_);
+    group_ = known_ ? columns_ : std::max<std::int64_t>(1, kKeysOfTask / w_);
   }
 
   std::int64_t tasks() const { return bands() * groups(); }
   // Whether every cell is whole blocks of the overview.
-  bool known() const {
-    if (!blocks_) return false;
-    for (std::int64_t i = 0; i <= rows_; ++i)
-      if (down(row_at(i), map_.rows_) != row_at(i)) return false;
-    for (std::int64_t j = 0; j <= columns_; ++j)
-      if (down(column_at(j), map_.columns_) != column_at(j)) return false;
-    return true;
-  }
+  bool known() const { return known_; }
 
   // Tasks of one band follow one another.
   void run(std::int64_t task) const {
@@ -57,6 +51,7 @@ class TilePooling {
     part.j0 = task % groups() * group_;
     part.j1 = std::min(columns_, part.j0 + group_);
     if (dense_) return copy(part);
+    if (known_) return add_blocks(part.i0, part.i1);
     part.cells.assign(static_cast<std::size_t>((part.i1 - part.i0) * (part.j1 - part.j0)), 0.0);
     if (map_.weights_ != nullptr) {
       add_given(&part);
@@ -74,6 +69,10 @@ class TilePooling {
 
   // What the overview alone says: AttentionMap::estimate.
   void estimate() const {
+    if (known_) {
+      parallel_for(tasks(), [&](std::int64_t task) { run(task); });
+      return;
+    }
     const OverviewView& overview = map_.overview_;
     const std::int64_t edge = overview.edge;
     parallel_for(rows_, [&](std::int64_t i) {
@@ -95,6 +94,7 @@ class TilePooling {
 
  private:
   static constexpr std::int64_t kKeysOfTask = 1024;
+  static constexpr std::int64_t kCellsOfTask = 32768;  // of a tile that the overview has
 
   // The cells [i0, i1) x [j0, j1) of a task.
   struct Part {
@@ -105,6 +105,13 @@ class TilePooling {
     }
   };
 
+  bool made_of_blocks() const {
+    for (std::int64_t i = 0; i <= rows_; ++i)
+      if (down(row_at(i), map_.rows_) != row_at(i)) return false;
+    for (std::int64_t j = 0; j <= columns_; ++j)
+      if (down(column_at(j), map_.columns_) != column_at(j)) return false;
+    return true;
+  }
   std::int64_t height() const { return region_.row_end - region_.row_begin; }
   std::int64_t width() const { return region_.column_end - region_.column_begin; }
   std::int64_t bands() const { return (rows_ + band_ - 1) / band_; }
@@ -233,6 +240,19 @@ class TilePooling {
     }
   }
 
+  // Rows [i0, i1) of a grid whose cells are whole blocks.
+  void add_blocks(std::int64_t i0, std::int64_t i1) const {
+    const std::int64_t edge = map_.overview_.edge;
+    for (std::int64_t i = i0; i < i1; ++i)
+      for (std::int64_t j = 0; j < columns_; ++j) {
+        double cell = 0;
+        for (std::int64_t a = row_at(i) / edge; a * edge < row_at(i + 1); ++a)
+          for (std::int64_t b = column_at(j) / edge; b * edge < column_at(j + 1); ++b)
+            pool_into(&cell, block(a, b));
+        store(i, j, cell);
+      }
+  }
+
   // Row i of the grid: whole blocks from the overview, strips around them recomputed.
   void add_with_blocks(std::int64_t i, Part* part, BlockScratch* scratch) const {
     const OverviewView& overview = map_.overview_;
@@ -263,7 +283,9 @@ class TilePooling {
   Pool pool_;
   std::int64_t rows_, columns_, h_, w_;
   std::int64_t band_, group_;  // rows and columns of a task
-  bool dense_, blocks_;
+  bool dense_;                 // cells are single weights
+  bool blocks_;                // cells are large enough to hold whole blocks of the overview
+  bool known_;                 // and are made of nothing else
   float* out_;
 };
 

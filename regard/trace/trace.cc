@@ -128,10 +128,14 @@ HeadView Trace::head(HeadId id) const {
   view.dim = layer.dim;
   view.score = layer.score;
   view.terms = terms_of(layer).of_head(static_cast<std::int64_t>(i), layer.queries, layer.keys);
+  const std::lock_guard lock(checked_->mutex);
+  if (!checked_->heads.insert(id).second) return view;
   for (std::int64_t q = 0; q < view.queries; ++q)
-    if (!(view.lse[q] < std::numeric_limits<double>::infinity()))
+    if (!(view.lse[q] < std::numeric_limits<double>::infinity())) {
+      checked_->heads.erase(id);
       throw Error::at(file, fmt::format("layers.{}.lse: head {}, query {}", id.layer, id.head, q),
                       "a finite log-sum-exp, or -inf", fmt::format("{}", view.lse[q]));
+    }
   return view;
 }
 

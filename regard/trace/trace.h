@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,8 +74,8 @@ class Trace {
   // All recorded heads, ascending.
   std::vector<HeadId> heads() const;
   bool has(HeadId id) const;
-  // Throws Error naming the layers and heads that exist. Reads the head's log-sum-exps; throws
-  // Error naming file and query where one of them is NaN or +inf.
+  // Throws Error naming the layers and heads that exist. Reads the head's log-sum-exps the first
+  // time; throws Error naming file and query where one of them is NaN or +inf.
   AttentionMap map(HeadId id) const;
   // The head's record. Throws like map(), and when the trace holds given weights only.
   HeadView head(HeadId id) const;
@@ -88,6 +90,12 @@ class Trace {
  private:
   const LayerTrace& layer_of(HeadId id, std::size_t* index) const;
   std::vector<std::shared_ptr<const void>> owners_;
+  // The heads whose log-sum-exps were found good; shared by copies, which share the arrays.
+  struct Checked {
+    std::mutex mutex;
+    std::set<HeadId> heads;
+  };
+  std::shared_ptr<Checked> checked_ = std::make_shared<Checked>();
 };
 
 // The layer with only the heads of these numbers (ascending, all there) and the key heads that they
