@@ -26,7 +26,8 @@ inline View view_of(const std::vector<std::string>& texts) {
        "asked for",
        n,
        n,
-       std::vector<float>(texts.size() * texts.size(), 1.f / static_cast<float>(n))});
+       std::vector<float>(texts.size() * texts.size(), 1.f / static_cast<float>(n)),
+       {}});
   return view;
 }
 
