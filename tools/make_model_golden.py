@@ -69,6 +69,18 @@ def without_rounding():
         torch.nn.functional.softmax, torch.softmax = softmax, softmax_method
 
 
+def falcon_with_alibi_once():
+    """Eager Falcon of transformers 5.23 adds ALiBi twice: it is in the mask already, as for SDPA."""
+    attention = transformers.models.falcon.modeling_falcon.FalconAttention
+    forward = attention.forward
+
+    def once(self, *args, alibi=None, **kwargs):
+        return forward(self, *args, alibi=None if alibi is None else torch.zeros_like(alibi),
+                       **kwargs)
+
+    attention.forward = once
+
+
 def in_double(model):
     """In float64, but for rotary frequencies, from which angles follow in float32."""
     frequencies = {name: buffer.clone() for name, buffer in model.named_buffers()
@@ -93,12 +105,17 @@ def run(model, inputs, dtype=torch.float64):
                       "cross_attention": "cross_attentions",
                       "encoder_hidden": "encoder_hidden_states",
                       "decoder_hidden": "decoder_hidden_states"}.items():
-        if out.get(key) is not None:
+        if out.get(key) and not (name == "hidden" and case_without_hidden(out)):
             result[name] = torch.cat([x.reshape(1, *x.shape[-3:]) if "attention" in name
                                       else x.reshape(1, *x.shape[-2:]) for x in out[key]])
     if out.get("logits") is not None:
         result["logits"] = out.logits[0]
     return result
+
+
+def case_without_hidden(out):
+    """Where the last hidden state is another width than the others (OPT's project_out)."""
+    return len({x.shape[-1] for x in out["hidden_states"]}) > 1
 
 
 def kinds_of(result):
@@ -117,6 +134,9 @@ def redraw(model, case, generator):
     def normal(parameter, scale):
         return torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * scale
 
+    for name, buffer in model.named_buffers():
+        if name == "final_logits_bias":
+            buffer.copy_(normal(buffer, 0.3))
     around = 0.0 if case.get("gain_plus_one") else 1.0
     with torch.no_grad():
         for module_name, module in model.named_modules():
@@ -129,6 +149,8 @@ def redraw(model, case, generator):
                     parameter.copy_(normal(parameter, 1.5))
                 elif name == "sinks":
                     parameter.copy_(normal(parameter, 1.5))
+                elif "Sinusoid" in kind:
+                    continue  # computed, not learned
                 elif parameter.dim() == 1:
                     parameter.copy_(normal(parameter, 0.3))
                 elif "Embedding" in kind:
@@ -201,7 +223,7 @@ def query_views(model, case, kind, layer, heads):
 def sharpen(name, model, case, inputs, generator):
     """Scales queries to deviations drawn from 2.6 to 4.2, layer by layer from the first."""
     first = run(model, inputs)
-    wanted = {kind: 2.6 + 1.6 * torch.rand(first[kind].shape[:2], generator=generator,
+    wanted = {kind: case.get("least", 2.6) + 1.6 * torch.rand(first[kind].shape[:2], generator=generator,
                                            dtype=torch.float64) for kind in case["queries"]}
     layers = max(first[kind].shape[0] for kind in case["queries"])
     for layer in range(0, layers):
@@ -209,7 +231,10 @@ def sharpen(name, model, case, inputs, generator):
             for kind in case["queries"]:
                 if layer >= wanted[kind].shape[0]:
                     continue
-                found = deviations(run(model, inputs))[kind][layer]
+                every = deviations(run(model, inputs))[kind]
+                found = every[layer]
+                if "{}" not in case["queries"][kind][0]:  # layers share their parameters
+                    found = every.log().mean(0).exp()
                 factors = (wanted[kind][layer] / found).clamp(0.2, 8)
                 views = query_views(model, case, kind, layer, len(found))
                 if len(views) == 1:
@@ -227,10 +252,16 @@ def build(case, config):
     return getattr(transformers, case["model"])(config).double().eval()
 
 
+def eagerly(config):
+    """Attention that returns its weights, experts that take float64."""
+    config._attn_implementation = "eager"
+    config._experts_implementation = "eager"
+    return config
+
+
 def config_of(case):
     config = getattr(transformers, case["config_class"])(**case["config"])
-    config._attn_implementation = "eager"
-    return config
+    return eagerly(config)
 
 
 def reconfigured(model, case, changes):
@@ -245,8 +276,7 @@ def reconfigured(model, case, changes):
             owner.pop(last)
         else:
             owner[last] = value
-    config = getattr(transformers, case["config_class"])(**keys)
-    config._attn_implementation = "eager"
+    config = eagerly(getattr(transformers, case["config_class"])(**keys))
     # Frequencies are made in float32, as from_pretrained does.
     torch.set_default_dtype(torch.float32)
     other = getattr(transformers, case["model"])(config)
@@ -303,6 +333,9 @@ def make(name, case, seed):
     model = build(case, config)
     redraw(model, case, generator)
     with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            if re.search(case.get("damped", "^$"), parameter_name):
+                parameter.mul_(0.1)
         sharpen(name, restored(model, config, case), case, inputs, generator)
     # The file's precision is the truth: the reference runs from the rounded parameters.
     stored = getattr(torch, case.get("stored", "float32"))
@@ -367,6 +400,7 @@ def main():
     only = options.only
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    falcon_with_alibi_once()
     torch.set_num_threads(1)  # the sums' order, and so the files, stay the same
     failures = []
     for seed, name in enumerate(CASES, start=3000):

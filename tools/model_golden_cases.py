@@ -5,6 +5,8 @@ changes: keys that must move the attention; late: keys that must move any of the
 which parameters scale the queries of a kind of attention, and how heads lie in them.
 """
 
+import re
+
 ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 
 
@@ -14,13 +16,13 @@ def rope(**members):
 
 def case(model, config, **more):
     """A case with the defaults that most have."""
-    family = model.split("For")[0].removesuffix("Model")
+    family = re.split("For|LMHead|MTModel|Model", model)[0]
     heads = config.get("num_attention_heads", 4)
     return dict(model=model, config_class=more.pop("config_class", family + "Config"),
                 config=config, vocabulary=more.pop("vocabulary", 61), tokens=more.pop("tokens", 40),
                 queries=more.pop("queries", {"attention": (r"layers\.{}\.self_attn\.q_proj",
                                                            "rows")}),
-                kv_heads=config.get("num_key_value_heads", heads),
+                kv_heads=config.get("num_key_value_heads", config.get("num_kv_heads", heads)),
                 head_dim=config.get("head_dim", config.get("hidden_size", 32) // heads), **more)
 
 
@@ -207,4 +209,236 @@ CASES = {
                          "sliding_attention": rope(rope_theta=100.0)}),
         config_class="Gemma3TextConfig", gain_plus_one=True, embedding=0.3, queries=Q_NORM,
         rewrite=gemma3_old_dialect),
+}
+
+GPT = dict(vocab_size=61, n_positions=48, n_embd=32, n_layer=2, n_head=4, bos_token_id=1,
+           eos_token_id=2)
+WIDE = dict(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+            intermediate_size=48, max_position_embeddings=48, pad_token_id=0, bos_token_id=1,
+            eos_token_id=2)
+BERT = WIDE | dict(pad_token_id=1, type_vocab_size=2)
+SELF_QUERY = {"attention": (r"layer\.{}\.attention\.self\.query\.", "rows")}
+QKV = r"\.{}\..*(c_attn|query_key_value|Wqkv|in_proj)\."
+
+
+def neox_old_dialect(config):
+    parameters = config.pop("rope_parameters")
+    config["rotary_emb_base"] = parameters["rope_theta"]
+    config["rotary_pct"] = parameters["partial_rotary_factor"]
+
+
+def modernbert_old_dialect(config):
+    parameters = config.pop("rope_parameters")
+    config["global_rope_theta"] = parameters["full_attention"]["rope_theta"]
+    config["local_rope_theta"] = parameters["sliding_attention"]["rope_theta"]
+    config.pop("layer_types")
+    config["global_attn_every_n_layers"] = 2
+
+
+CASES |= {
+    "gpt2": case(
+        "GPT2LMHeadModel", GPT, config_class="GPT2Config", queries={"attention": (QKV, "conv1d")},
+        changes={"layer_norm_epsilon": 0.5, "activation_function": "relu",
+                 "scale_attn_weights": False}),
+    "gpt2_by_layer": case(
+        "GPT2Model", GPT | dict(scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False,
+                                n_inner=40),
+        config_class="GPT2Config", queries={"attention": (QKV, "conv1d")},
+        changes={"scale_attn_by_inverse_layer_idx": False}),
+    "gpt_neo": case(
+        "GPTNeoForCausalLM",
+        dict(vocab_size=61, hidden_size=32, num_layers=2, num_heads=4, max_position_embeddings=48,
+             attention_types=[[["local", "global"], 1]], window_size=7, bos_token_id=1,
+             eos_token_id=2),
+        queries={"attention": (r"h\.{}\.attn\.attention\.q_proj", "rows")},
+        changes={"window_size": 8, "attention_types": [[["global", "local"], 1]]}),
+    "gptj": case(
+        "GPTJForCausalLM", GPT | dict(rotary_dim=4), config_class="GPTJConfig",
+        queries={"attention": (r"h\.{}\.attn\.q_proj", "rows")}, changes={"rotary_dim": 8}),
+    "gpt_neox": case(
+        "GPTNeoXForCausalLM",
+        WIDE | dict(hidden_size=64, rope_parameters=rope(partial_rotary_factor=0.25)),
+        queries={"attention": (QKV, "interleaved")}, rewrite=neox_old_dialect,
+        changes={"rope_parameters.partial_rotary_factor": 0.5, "rope_parameters.rope_theta": 100.0,
+                 "use_parallel_residual": False, "layer_norm_eps": 0.5}),
+    "gpt_neox_serial": case(
+        "GPTNeoXForCausalLM",
+        WIDE | dict(use_parallel_residual=False, attention_bias=False,
+                    rope_parameters=rope(partial_rotary_factor=0.5)),
+        queries={"attention": (QKV, "interleaved")}),
+    "opt": case(
+        "OPTForCausalLM",
+        dict(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=48,
+             max_position_embeddings=48, pad_token_id=1, bos_token_id=2, eos_token_id=2),
+        changes={"activation_function": "gelu", "enable_bias": False}),
+    "opt_post_norm": case(
+        "OPTForCausalLM",
+        dict(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=48,
+             max_position_embeddings=48, word_embed_proj_dim=16, do_layer_norm_before=False,
+             pad_token_id=1, bos_token_id=2, eos_token_id=2)),
+    "bloom": case(
+        "BloomForCausalLM",
+        dict(vocab_size=61, hidden_size=32, n_layer=2, n_head=4, pad_token_id=0, bos_token_id=1,
+             eos_token_id=2),
+        queries={"attention": (QKV, "interleaved")}, changes={"layer_norm_epsilon": 0.5}),
+    "bloom_six_heads": case(
+        "BloomModel",
+        dict(vocab_size=61, hidden_size=48, n_layer=1, n_head=6, pad_token_id=0, bos_token_id=1,
+             eos_token_id=2), queries={"attention": (QKV, "interleaved")}),
+    "mpt": case(
+        "MptForCausalLM",
+        dict(vocab_size=61, d_model=48, n_layers=2, n_heads=6, max_seq_len=48,
+             attn_config=dict(clip_qkv=2.5, softmax_scale=0.5)),
+        queries={"attention": (QKV, "thirds")}, rounds=12,
+        changes={"attn_config.clip_qkv": 10.0, "attn_config.softmax_scale": 0.25}),
+    "falcon": case(
+        "FalconForCausalLM",
+        WIDE | dict(new_decoder_architecture=True, num_kv_heads=2, ffn_hidden_size=48,
+                    rope_parameters=rope()),
+        queries={"attention": (QKV, "grouped")},
+        changes={"rope_parameters.rope_theta": 100.0, "layer_norm_epsilon": 0.5}),
+    "falcon_multi_query": case(
+        "FalconForCausalLM",
+        WIDE | dict(multi_query=True, ffn_hidden_size=48, bias=True, rope_parameters=rope()),
+        queries={"attention": (QKV, "first")}, changes={"bias": False}),
+    "falcon_alibi": case(
+        "FalconForCausalLM",
+        WIDE | dict(multi_query=False, alibi=True, parallel_attn=False, bias=True,
+                    ffn_hidden_size=48, rope_parameters=rope()),
+        queries={"attention": (QKV, "interleaved")}, changes={"alibi": False}),
+    "phi": case(
+        "PhiForCausalLM", WIDE | dict(num_key_value_heads=2,
+                                      rope_parameters=rope(partial_rotary_factor=0.5)),
+        changes={"rope_parameters.partial_rotary_factor": 0.25, "hidden_act": "relu"}),
+    "phi_qk_norm": case(
+        "PhiForCausalLM",
+        WIDE | dict(qk_layernorm=True, rope_parameters=rope(partial_rotary_factor=0.5)),
+        queries={"attention": (r"layers\.{}\.self_attn\.q_layernorm", "shared")}),
+    "roberta": case(
+        "RobertaForMaskedLM", BERT | dict(type_vocab_size=1, hidden_act="gelu_new"),
+        queries=SELF_QUERY, lowest_id=3),
+    "xlm_roberta": case(
+        "XLMRobertaModel", BERT | dict(type_vocab_size=1), queries=SELF_QUERY,
+        padding=(36, 37, 38, 39), lowest_id=3),
+    "electra": case(
+        "ElectraForMaskedLM", BERT | dict(embedding_size=16, pad_token_id=0), queries=SELF_QUERY,
+        types=True),
+    "electra_same_size": case(
+        "ElectraModel", BERT | dict(embedding_size=32, pad_token_id=0), queries=SELF_QUERY,
+        types=True),
+    "distilbert": case(
+        "DistilBertForMaskedLM",
+        dict(vocab_size=61, dim=32, n_layers=2, n_heads=4, hidden_dim=48,
+             max_position_embeddings=48, activation="gelu"),
+        queries={"attention": (r"layer\.{}\.attention\.q_lin", "rows")},
+        changes={"activation": "relu"}),
+    "albert": case(
+        "AlbertForMaskedLM",
+        BERT | dict(embedding_size=16, num_hidden_groups=1, pad_token_id=0),
+        queries={"attention": (r"attention\.query", "rows")}, types=True, rounds=3, damped="attention.dense|ffn_output",
+        changes={"hidden_act": "relu"}),
+    "albert_groups": case(
+        "AlbertModel",
+        BERT | dict(embedding_size=32, num_hidden_layers=3, num_hidden_groups=2, pad_token_id=0),
+        queries={"attention": (r"albert_layer_groups\..\..*attention\.query", "rows")}, types=True, rounds=3,
+        damped="attention.dense|ffn_output", least=2.2),
+    "mpnet": case(
+        "MPNetForMaskedLM", {k: v for k, v in BERT.items() if k != "type_vocab_size"} | dict(
+            max_position_embeddings=180, num_hidden_layers=1),
+        queries={"attention": (r"layer\.{}\.attention\.attn\.q\.", "rows")}, tokens=150,
+        lowest_id=3),
+    "modernbert": case(
+        "ModernBertForMaskedLM",
+        WIDE | dict(num_hidden_layers=3, local_attention=10, tie_word_embeddings=True,
+                    layer_types=["full_attention", "sliding_attention", "full_attention"],
+                    rope_parameters={"full_attention": rope(rope_theta=160000.0),
+                                     "sliding_attention": rope()}),
+        queries={"attention": (QKV, "thirds")}, rewrite=modernbert_old_dialect,
+        changes={"local_attention": 12, "rope_parameters.full_attention.rope_theta": 100.0,
+                 "rope_parameters.sliding_attention.rope_theta": 100.0, "norm_eps": 0.5}),
+    "modernbert_biased": case(
+        "ModernBertModel",
+        WIDE | dict(num_hidden_layers=2, local_attention=10, norm_bias=True, attention_bias=True,
+                    mlp_bias=True, layer_types=["full_attention", "sliding_attention"],
+                    rope_parameters={"full_attention": rope(), "sliding_attention": rope()}),
+        queries={"attention": (QKV, "thirds")}, changes={"attention_bias": False}),
+    "nomic_bert": case(
+        "NomicBertForMaskedLM", WIDE | dict(type_vocab_size=2, rope_parameters=rope(
+            rope_theta=1000.0)),
+        queries={"attention": (r"layers\.{}\.self_attn\.q_proj", "rows")}, types=True,
+        changes={"rope_parameters.rope_theta": 100.0}),
+    "deberta": case(
+        "DebertaForMaskedLM",
+        WIDE | dict(relative_attention=True, pos_att_type=["c2p", "p2c"], max_relative_positions=12,
+                    position_biased_input=False, type_vocab_size=0),
+        queries={"attention": (QKV.replace("in_proj", "in_proj|q_bias"), "interleaved")},
+        rounds=5),
+    "deberta_v2": case(
+        "DebertaV2ForMaskedLM",
+        WIDE | dict(relative_attention=True, pos_att_type=["c2p", "p2c"], position_buckets=8,
+                    max_relative_positions=-1, share_att_key=True, norm_rel_ebd="layer_norm",
+                    position_biased_input=False, type_vocab_size=0),
+        queries={"attention": (r"layer\.{}\.attention\.self\.query_proj", "rows")}, rounds=5,
+        changes={"norm_rel_ebd": "none"}),
+    "deberta_v2_own_keys": case(
+        "DebertaV2Model",
+        WIDE | dict(relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=-1,
+                    max_relative_positions=10, share_att_key=False, position_biased_input=True,
+                    type_vocab_size=2),
+        queries={"attention": (r"layer\.{}\.attention\.self\.query_proj", "rows")}, rounds=5,
+        types=True),
+    "mixtral": case(
+        "MixtralForCausalLM", LLAMA | dict(num_local_experts=4, num_experts_per_tok=2, head_dim=8,
+                                           intermediate_size=24),
+        changes={"num_experts_per_tok": 3}),
+    "qwen3_moe": case(
+        "Qwen3MoeForCausalLM",
+        LLAMA | dict(num_hidden_layers=3, num_experts=4, num_experts_per_tok=2, head_dim=8,
+                     moe_intermediate_size=24, norm_topk_prob=False, mlp_only_layers=[1]),
+        queries=Q_NORM, changes={"num_experts_per_tok": 3, "norm_topk_prob": True}),
+    "gpt_oss": case(
+        "GptOssForCausalLM",
+        LLAMA | dict(num_local_experts=4, num_experts_per_tok=2, head_dim=8, intermediate_size=24,
+                     sliding_window=8, rope_parameters=rope(
+                         rope_type="yarn", factor=8.0, truncate=False, beta_fast=2.0,
+                         beta_slow=0.25, rope_theta=100.0, original_max_position_embeddings=32)),
+        experts_in_out=True,
+        changes={"sliding_window": 9, "num_experts_per_tok": 3, "rope_parameters.truncate": True}),
+}
+
+T5 = dict(vocab_size=61, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_decoder_layers=2,
+          num_heads=4, relative_attention_num_buckets=8, relative_attention_max_distance=12,
+          decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
+T5_QUERIES = {
+    "encoder_attention": (r"encoder\.block\.{}\.layer\.0\.SelfAttention\.q", "rows"),
+    "decoder_attention": (r"decoder\.block\.{}\.layer\.0\.SelfAttention\.q", "rows"),
+    "cross_attention": (r"decoder\.block\.{}\.layer\.1\.EncDecAttention\.q", "rows")}
+BART = dict(vocab_size=61, d_model=32, encoder_layers=2, decoder_layers=2,
+            encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=48,
+            decoder_ffn_dim=40, max_position_embeddings=48, scale_embedding=True,
+            decoder_start_token_id=2, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+            forced_eos_token_id=2)
+BART_QUERIES = {
+    "encoder_attention": (r"encoder\.layers\.{}\.self_attn\.q_proj", "rows"),
+    "decoder_attention": (r"decoder\.layers\.{}\.self_attn\.q_proj", "rows"),
+    "cross_attention": (r"decoder\.layers\.{}\.encoder_attn\.q_proj", "rows")}
+
+
+def two_stacks(model, config, **more):
+    return case(model, config, tokens=32, target=21, lowest_id=3, **more)
+
+
+CASES |= {
+    "t5": two_stacks("T5ForConditionalGeneration", T5, queries=T5_QUERIES,
+                     changes={"relative_attention_max_distance": 9, "layer_norm_epsilon": 0.5}),
+    "t5_gated": two_stacks(
+        "T5ForConditionalGeneration",
+        T5 | dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False), queries=T5_QUERIES),
+    "bart": two_stacks("BartForConditionalGeneration", BART, queries=BART_QUERIES,
+                       changes={"scale_embedding": False, "activation_function": "relu"}),
+    "mbart": two_stacks("MBartForConditionalGeneration", BART, config_class="MBartConfig",
+                        queries=BART_QUERIES),
+    "pegasus": two_stacks("PegasusForConditionalGeneration", BART, queries=BART_QUERIES),
+    "marian": two_stacks("MarianMTModel", BART | dict(activation_function="silu"),
+                         config_class="MarianConfig", queries=BART_QUERIES),
 }

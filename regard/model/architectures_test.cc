@@ -13,6 +13,16 @@ namespace {
 
 class ModelGolden : public testing::TestWithParam<std::string> {
  protected:
+  struct Kind {
+    AttentionKind kind;
+    std::string prefix, hidden;
+  };
+  static std::vector<Kind> kinds(const ModelSpec& spec) {
+    if (!spec.decoder) return {{AttentionKind::kEncoder, "", "hidden"}};
+    return {{AttentionKind::kEncoder, "encoder_", "encoder_hidden"},
+            {AttentionKind::kCross, "cross_", ""},
+            {AttentionKind::kDecoder, "decoder_", "decoder_hidden"}};
+  }
   // The default set for all, every set for a few.
   std::vector<std::string> sets() const {
     return GetParam() == "llama" || GetParam() == "gemma3" ? instruction_sets()
@@ -30,25 +40,41 @@ TEST_P(ModelGolden, ForwardEqualsPyTorch) {
   if (expected.find("mask"))
     for (const std::int64_t valid : integers(expected, "mask"))
       input.key_valid.push_back(valid != 0);
-  const auto n = std::ssize(input.ids);
+  if (expected.find("target")) input.target = integers(expected, "target");
+  const auto n = std::ssize(expected.find("target") ? input.target : input.ids);
   for (const std::string& set : sets()) {
     SCOPED_TRACE(set);
     const OnInstructionSet forced(set);
     const Model model = Model::open(folder.string());
     const ModelSpec& spec = model.spec();
-    Trace trace;
-    trace.key_valid = input.key_valid;
-    Watcher watcher(&trace);
-    const Tensor last = model.forward(input, &watcher);
-    EXPECT_LE(
-        distance(cells(trace), floats(expected, "attention", {spec.layers, spec.heads, n, n})),
-        number(expected, "tolerance.attention"));
-    // The last hidden state is after the final norm.
-    std::copy(last.span().begin(), last.span().end(), watcher.hidden.end() - last.size());
-    EXPECT_LE(distance(watcher.hidden, floats(expected, "hidden", {spec.layers + 1, n, -1})),
-              number(expected, "tolerance.hidden"));
-    ASSERT_EQ(model.has_language_head(), expected.find("logits").has_value());
-    if (!model.has_language_head()) continue;
+    Tensor last;
+    for (const Kind& kind : kinds(spec)) {
+      SCOPED_TRACE(kind.prefix);
+      input.kind = kind.kind;
+      Trace trace;
+      if (kind.kind != AttentionKind::kDecoder) trace.key_valid = input.key_valid;
+      Watcher watcher(&trace);
+      last = model.forward(input, &watcher);
+      const std::string attention = kind.prefix + "attention";
+      EXPECT_LE(distance(cells(trace), floats(expected, attention, {-1, -1, -1, -1})),
+                number(expected, "tolerance." + attention));
+      if (kind.hidden.empty() || !expected.find(kind.hidden)) continue;
+      const StackSpec& stack = spec.decoder && kind.kind != AttentionKind::kEncoder ? *spec.decoder
+                                                                                    : spec;
+      const std::vector<float> hidden =
+          floats(expected, kind.hidden, {stack.layers + 1, -1, spec.width});
+      // The last hidden state is after the final norm.
+      const bool all = !spec.decoder || kind.kind != AttentionKind::kEncoder;
+      if (all) std::copy(last.span().begin(), last.span().end(), watcher.hidden.end() - last.size());
+      const std::size_t layers = static_cast<std::size_t>(stack.layers);
+      const std::size_t rows = all ? hidden.size() : hidden.size() / (layers + 1) * layers;
+      ASSERT_EQ(watcher.hidden.size(), hidden.size());
+      EXPECT_LE(distance(std::span(watcher.hidden).first(rows), std::span(hidden).first(rows)),
+                number(expected, "tolerance." + kind.hidden));
+    }
+    // A base model whose decoder is tied gives logits too.
+    if (!expected.find("logits")) continue;
+    ASSERT_TRUE(model.has_language_head());
     const Tensor logits = model.language_logits(last.data(), n);
     EXPECT_LE(distance(logits.span(), floats(expected, "logits", {n, spec.vocabulary})),
               number(expected, "tolerance.logits"));

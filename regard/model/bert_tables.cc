@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoders that are BERT but for a few names. Source: transformers 5.23, models/bert.
+// Encoders that are BERT but for a few names. Source: transformers 5.23, models bert, roberta,
+// xlm_roberta, camembert, electra.
 #include <array>
 
 #include "regard/model/architecture.h"
@@ -54,10 +55,48 @@ void fill_bert(Config* config, ModelSpec* spec) {
   names.head_biases = {"cls.predictions.decoder.bias", "cls.predictions.bias"};
 }
 
+// Positions count the tokens that are no padding, from the padding id on.
+void fill_roberta(Config* config, ModelSpec* spec) {
+  fill_bert_shape(config, spec);
+  name_bert_tensors(&spec->names);
+  const auto padding = config->find("pad_token_id");
+  spec->position_padding = padding ? padding->integer() : 1;
+  if (spec->position_padding < 0 || spec->position_padding + 1 >= spec->max_positions)
+    throw config->root().at("pad_token_id").wrong("a position before max_position_embeddings");
+  spec->position_offset = spec->position_padding + 1;
+  spec->max_positions -= spec->position_offset;
+  spec->head.activation = kernels::Activation::kGelu;
+  TensorNames& names = spec->names;
+  names.prefixes = {"roberta.", ""};
+  names.head_dense = "lm_head.dense";
+  names.head_norm = "lm_head.layer_norm";
+  names.head_decoder = "lm_head.decoder";
+  names.head_biases = {"lm_head.decoder.bias", "lm_head.bias"};
+}
+
+void fill_electra(Config* config, ModelSpec* spec) {
+  fill_bert_shape(config, spec);
+  name_bert_tensors(&spec->names);
+  spec->embedding_width = config->size("embedding_size", kMaximalWidth, 128);
+  spec->project_first = false;
+  spec->head.activation = kernels::Activation::kGelu;
+  TensorNames& names = spec->names;
+  names.prefixes = {"electra.", ""};
+  if (spec->embedding_width != spec->width) names.embedding_projection = "embeddings_project";
+  names.head_dense = "generator_predictions.dense";
+  names.head_norm = "generator_predictions.LayerNorm";
+  names.head_decoder = "generator_lm_head";
+  names.head_biases = {"generator_lm_head.bias"};
+}
+
 }  // namespace
 
 std::span<const Architecture> bert_architectures() {
-  static constexpr std::array<Architecture, 1> kTable = {{{"bert", fill_bert}}};
+  static constexpr std::array kTable = {
+      Architecture{"bert", fill_bert},           Architecture{"roberta", fill_roberta},
+      Architecture{"xlm-roberta", fill_roberta}, Architecture{"camembert", fill_roberta},
+      Architecture{"electra", fill_electra},
+  };
   return kTable;
 }
 

@@ -90,8 +90,9 @@ const std::set<std::string_view> kHarmless = {"_name_or_path",
                                               "use_flash_attn",
                                               "rope_position_ids_unused"};
 
-// True when a key's name speaks of something that could change a score.
-bool touches_scores(std::string_view key) {
+}  // namespace
+
+bool may_change_scores(std::string_view key) {
   std::string lower(key);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
@@ -100,8 +101,6 @@ bool touches_scores(std::string_view key) {
     if (lower.find(word) != std::string::npos) return true;
   return false;
 }
-
-}  // namespace
 
 std::optional<Json> Config::find(std::string_view key) {
   read_.emplace(key);
@@ -191,7 +190,7 @@ std::vector<std::string> Config::unread_notes(std::string_view architecture) con
   std::vector<std::string> notes;
   root_.for_each_member([&](std::string_view key, Json value) {
     if (read_.contains(key) || kHarmless.contains(key) || value.is_null()) return;
-    if (touches_scores(key))
+    if (may_change_scores(key))
       throw Error(fmt::format("{} (key \"{}\" of {} may change the attention and is not known)",
                               value.wrong("no such key").what(), key, architecture));
     notes.push_back(fmt::format("config.json: \"{}\" was not read", printable(key)));

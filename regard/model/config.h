@@ -21,6 +21,9 @@ inline constexpr std::int64_t kMaximalWidth = 1 << 20;
 inline constexpr std::int64_t kMaximalLayers = 4096;
 inline constexpr std::int64_t kMaximalPositions = std::int64_t{1} << 32;
 
+// True when a key's name speaks of something that could change a score.
+bool may_change_scores(std::string_view key);
+
 // Thread safety: one caller at a time.
 class Config {
  public:

@@ -71,7 +71,9 @@ TEST_P(BertGolden, InputDefaultsToOneTextWithoutPadding) {
   const auto n = std::ssize(types);
   Trace trace;
   Watcher watcher(&trace);
-  model.forward({.ids = integers(expected, "ids"), .types = {}, .key_valid = {}}, &watcher);
+  ModelInput input;
+  input.ids = integers(expected, "ids");
+  model.forward(input, &watcher);
   EXPECT_LE(distance(watcher.hidden, floats(expected, "hidden", {-1, n, -1})),
             number(expected, "tolerance.hidden"));
 }

@@ -225,6 +225,80 @@ void fill_cohere(Config* config, ModelSpec* spec) {
   }
 }
 
+void fill_mixtral(Config* config, ModelSpec* spec) {
+  fill_shape(config, spec, {.theta = 1000000, .epsilon = 1e-5, .positions = 4096 * 32});
+  const std::int64_t window = window_of(config, 0);
+  fill_windows(config, spec, window, [&](std::int64_t) { return window > 0; });
+  ExpertsSpec experts;
+  experts.count = config->size("num_local_experts", 4096, 8);
+  experts.chosen = config->size("num_experts_per_tok", experts.count, 2);
+  experts.width = spec->mlp_width;
+  experts.renormalise = true;
+  spec->experts = experts;
+  for (LayerSpec& layer : spec->layer) layer.experts = true;
+  TensorNames& names = spec->names;
+  const std::string moe = "layers.{}.block_sparse_moe.";
+  names.router = moe + "gate";
+  names.expert_gate = moe + "experts.{}.w1";
+  names.expert_up = moe + "experts.{}.w3";
+  names.expert_down = moe + "experts.{}.w2";
+  names.experts_gate_up = "layers.{}.mlp.experts.gate_up_proj";
+  names.experts_down = "layers.{}.mlp.experts.down_proj";
+}
+
+void fill_qwen3_moe(Config* config, ModelSpec* spec) {
+  fill_qwen3(config, spec);
+  ExpertsSpec experts;
+  experts.count = config->size(config->has("num_experts") ? "num_experts" : "num_local_experts",
+                               4096, 128);
+  experts.chosen = config->size("num_experts_per_tok", experts.count, 8);
+  experts.width = config->size("moe_intermediate_size", kMaximalWidth, 768);
+  experts.renormalise = config->flag("norm_topk_prob", false);
+  spec->experts = experts;
+  const std::int64_t step = config->size("decoder_sparse_step", kMaximalLayers, 1);
+  for (std::size_t i = 0; i < spec->layer.size(); ++i)
+    spec->layer[i].experts = static_cast<std::int64_t>(i + 1) % step == 0;
+  if (const auto plain = config->find("mlp_only_layers"))
+    plain->for_each_element([&](std::size_t, Json entry) {
+      if (entry.integer() < 0 || entry.integer() >= spec->layers) throw entry.wrong("a layer");
+      spec->layer[static_cast<std::size_t>(entry.integer())].experts = false;
+    });
+  TensorNames& names = spec->names;
+  const std::string moe = "layers.{}.mlp.";
+  names.router = moe + "gate";
+  names.expert_gate = moe + "experts.{}.gate_proj";
+  names.expert_up = moe + "experts.{}.up_proj";
+  names.expert_down = moe + "experts.{}.down_proj";
+  names.experts_gate_up = moe + "experts.gate_up_proj";
+  names.experts_down = moe + "experts.down_proj";
+}
+
+void fill_gpt_oss(Config* config, ModelSpec* spec) {
+  fill_shape(config, spec, {.theta = 150000, .epsilon = 1e-5, .positions = 131072});
+  if (!config->has("head_dim")) throw config->root().at("head_dim").wrong("the size of a head");
+  spec->biases.query = spec->biases.key = spec->biases.value = spec->biases.out =
+      config->flag("attention_bias", true);
+  const std::int64_t window = window_of(config, 128);
+  fill_windows(config, spec, window, [](std::int64_t i) { return i % 2 == 0; });
+  spec->names.sinks = "layers.{}.self_attn.sinks";
+  ExpertsSpec experts;
+  experts.count = config->size("num_local_experts", 4096, 128);
+  experts.chosen = config->size(config->has("num_experts_per_tok") ? "num_experts_per_tok"
+                                                                   : "experts_per_token",
+                                experts.count, 4);
+  experts.width = spec->mlp_width;
+  experts.router = Router::kSoftmaxChosen;
+  experts.router_bias = experts.biases = experts.in_out = experts.interleaved = true;
+  experts.clamp = config->number("swiglu_limit", 7.0);
+  config->harmless({"experts_per_token", "initial_context_length"});
+  spec->experts = experts;
+  for (LayerSpec& layer : spec->layer) layer.experts = true;
+  TensorNames& names = spec->names;
+  names.router = "layers.{}.mlp.router";
+  names.experts_gate_up = "layers.{}.mlp.experts.gate_up_proj";
+  names.experts_down = "layers.{}.mlp.experts.down_proj";
+}
+
 }  // namespace
 
 std::span<const Architecture> llama_architectures() {
@@ -234,6 +308,8 @@ std::span<const Architecture> llama_architectures() {
       Architecture{"smollm3", fill_smollm3},   Architecture{"granite", fill_granite},
       Architecture{"olmo2", fill_olmo2},       Architecture{"phi3", fill_phi3},
       Architecture{"stablelm", fill_stablelm}, Architecture{"cohere", fill_cohere},
+      Architecture{"mixtral", fill_mixtral},   Architecture{"qwen3_moe", fill_qwen3_moe},
+      Architecture{"gpt_oss", fill_gpt_oss},
   };
   return kTable;
 }

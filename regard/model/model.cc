@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <filesystem>
 
 #include "regard/kernels/matmul.h"
 #include "regard/kernels/normalize.h"
+#include "regard/model/gguf_spec.h"
 #include "regard/model/pass.h"
 #include "regard/model/weights.h"
 #include "regard/platform/error.h"
@@ -20,7 +20,7 @@
 namespace regard {
 
 struct Model::Weights {
-  StackWeights stack;
+  StackWeights stack, decoder;
   HeadWeights head;
   std::vector<Tensor> owned;
 };
@@ -34,48 +34,89 @@ float round_to_bf16(float x) {
   return std::bit_cast<float>(bits & 0xFFFF0000u);
 }
 
+// Pegasus's and Marian's: sines in the first half, cosines in the second.
+void add_sinusoid(std::int64_t position, std::span<float> row) {
+  const auto width = static_cast<std::int64_t>(row.size()), half = (width + 1) / 2;
+  for (std::int64_t j = 0; j < width; ++j) {
+    const std::int64_t pair = j < half ? j : j - half;
+    const double angle =
+        static_cast<double>(position) /
+        std::pow(10000.0, 2.0 * static_cast<double>(pair) / static_cast<double>(width));
+    row[static_cast<std::size_t>(j)] +=
+        static_cast<float>(j < half ? std::sin(angle) : std::cos(angle));
+  }
+}
+
+// x [rows, in] through a projection that may be absent.
+Tensor projected(const kernels::Weight& weight, Tensor x) {
+  if (!present(weight)) return x;
+  Tensor out({x.shape()[0], weight.out()});
+  product(x.data(), x.shape()[0], weight, out.data());
+  return out;
+}
+
 // The sum of the embeddings of a text's tokens, normalised: [token, width].
 Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights& w,
-             const ModelInput& input, std::int64_t first) {
-  const auto n = static_cast<std::int64_t>(input.ids.size());
-  Tensor hidden({n, model.width}), scratch({model.width});
+             const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& types,
+             std::int64_t first) {
+  const auto n = static_cast<std::int64_t>(ids.size());
+  Tensor hidden({n, stack.embedding_width});
   float scale = stack.embedding_scale;
   if (stack.embedding_scale_rounded && w.words.dtype == DType::kBF16) scale = round_to_bf16(scale);
   for (std::int64_t i = 0; i < n; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    const std::int64_t id = input.ids[at], type = input.types.empty() ? 0 : input.types[at];
+    const std::int64_t id = ids[static_cast<std::size_t>(i)];
     if (id < 0 || id >= model.vocabulary)
       throw Error(fmt::format("token {}: expected an id of 0 to {}, found {}", i,
                               model.vocabulary - 1, id));
-    if (!input.types.empty() && (type < 0 || type >= stack.types))
+    const std::span<float> row(hidden.data() + i * stack.embedding_width,
+                               static_cast<std::size_t>(stack.embedding_width));
+    read_row(w.words, id, row);
+    if (scale != 1.0f)
+      for (float& x : row) x *= scale;
+  }
+  if (stack.project_first) hidden = projected(w.embedding_projection, std::move(hidden));
+
+  const std::int64_t width = hidden.shape()[1];
+  Tensor scratch({width});
+  std::int64_t position = first;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::int64_t type = types.empty() ? 0 : types[at];
+    if (!types.empty() && (type < 0 || type >= stack.types))
       throw Error(
           fmt::format("token {}: expected a token type of 0 to {}, found {} (does this model "
                       "take pairs?)",
                       i, stack.types - 1, type));
-    const std::span<float> row(hidden.data() + i * model.width,
-                               static_cast<std::size_t>(model.width));
-    read_row(w.words, id, row);
-    if (scale != 1.0f)
-      for (float& x : row) x *= scale;
+    const std::span<float> row(hidden.data() + i * width, static_cast<std::size_t>(width));
     const auto plus = [&](const TensorView& table, std::int64_t index) {
       if (table.data == nullptr) return;
       read_row(table, index, scratch.span());
       for (std::size_t k = 0; k < row.size(); ++k) row[k] += scratch.data()[k];
     };
     plus(w.types, type);
-    plus(w.positions, first + i + stack.position_offset);
+    const bool padding = ids[at] == stack.position_padding;
+    const std::int64_t number =
+        padding ? stack.position_padding : position + stack.position_offset;
+    if (!padding) ++position;
+    plus(w.positions, number);
+    if (stack.positions == Positions::kSinusoidal) add_sinusoid(number, row);
   }
-  apply_norm(stack, w.embedding_norm, model.width, &hidden);
-  return hidden;
+  apply_norm(stack, w.embedding_norm, width, &hidden);
+  return stack.project_first ? std::move(hidden)
+                             : projected(w.embedding_projection, std::move(hidden));
 }
 
-void check_input(const ModelSpec& spec, const ModelInput& input, std::int64_t before) {
-  const auto n = static_cast<std::int64_t>(input.ids.size());
-  if (n == 0) throw Error("model input: expected at least one token, found none");
-  if (spec.max_positions > 0 && before + n > spec.max_positions)
+void check_length(const StackSpec& stack, std::int64_t before, std::size_t count) {
+  const std::int64_t n = before + static_cast<std::int64_t>(count);
+  if (count == 0) throw Error("model input: expected at least one token, found none");
+  if (stack.max_positions > 0 && n > stack.max_positions)
     throw Error(
         fmt::format("model input: expected at most {} tokens (the model's positions), found {}",
-                    spec.max_positions, before + n));
+                    stack.max_positions, n));
+}
+
+void check_input(const ModelInput& input, std::int64_t before) {
+  const auto n = static_cast<std::int64_t>(input.ids.size());
   if ((!input.types.empty() && input.types.size() != input.ids.size()) ||
       (!input.key_valid.empty() && static_cast<std::int64_t>(input.key_valid.size()) != before + n))
     throw Error("model input: ids, token types and mask must have the same length");
@@ -83,19 +124,26 @@ void check_input(const ModelSpec& spec, const ModelInput& input, std::int64_t be
 
 }  // namespace
 
-Model Model::open(const std::string& folder) {
-  const std::filesystem::path path(folder);
-  const std::string config_path =
-      ((std::filesystem::is_directory(path) ? path : path.parent_path()) / "config.json").string();
-  const JsonDocument config =
-      JsonDocument::parse(read_text_file(config_path, 16 << 20), config_path);
+Model Model::open(const std::string& path) {
   Model model;
-  model.spec_ = read_model_spec(config.root());
-  model.checkpoint_ = std::make_shared<const Checkpoint>(Checkpoint::open(folder));
+  model.checkpoint_ = std::make_shared<const Checkpoint>(Checkpoint::open(path));
+  const Checkpoint& checkpoint = *model.checkpoint_;
+  if (checkpoint.gguf() != nullptr) {
+    model.spec_ = read_gguf_spec(checkpoint);
+  } else {
+    const std::string config_path = path + "/config.json";
+    const JsonDocument config =
+        JsonDocument::parse(read_text_file(config_path, 16 << 20), config_path);
+    model.spec_ = read_model_spec(config.root());
+  }
   const ModelSpec& spec = model.spec_;
   auto weights = std::make_shared<Weights>();
-  weights->stack = load_stack(spec, spec, *model.checkpoint_, &weights->owned);
-  weights->head = load_head(spec, spec, weights->stack, *model.checkpoint_, &weights->owned);
+  weights->stack = load_stack(spec, spec, checkpoint, &weights->owned);
+  if (spec.decoder)
+    weights->decoder = load_stack(spec, *spec.decoder, checkpoint, &weights->owned);
+  weights->head = load_head(spec, spec.decoder ? *spec.decoder : spec,
+                            spec.decoder ? weights->decoder : weights->stack, checkpoint,
+                            &weights->owned);
   model.weights_ = weights;
   return model;
 }
@@ -104,19 +152,46 @@ bool Model::has_language_head() const { return weights_->head.present; }
 
 Tensor Model::forward(const ModelInput& input, Observer* observer, const Progress& progress,
                       const CancelToken* cancel) const {
-  const std::int64_t before = input.cache == nullptr ? 0 : input.cache->length;
-  check_input(spec_, input, before);
-  Tensor hidden = embed(spec_, spec_, weights_->stack, input, before);
-  if (observer != nullptr) observer->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
+  const std::int64_t before =
+      input.cache == nullptr || spec_.decoder ? 0 : input.cache->length;
+  check_length(spec_, before, input.ids.size());
+  check_input(input, before);
+  const bool watched = !spec_.decoder || input.kind == AttentionKind::kEncoder;
+  Observer* const watcher = watched ? observer : nullptr;
+  Tensor hidden = embed(spec_, spec_, weights_->stack, input.ids, input.types, before);
+  if (watcher != nullptr) watcher->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
   Pass pass{spec_, spec_, weights_->stack, checkpoint_->path()};
+  pass.cancel = cancel;
   pass.key_valid = input.key_valid.empty() ? nullptr : input.key_valid.data();
   pass.first = before;
-  pass.cache = input.cache;
-  pass.observer = observer;
+  pass.cache = spec_.decoder ? nullptr : input.cache;
+  pass.observer = watcher;
   pass.progress = progress;
-  pass.cancel = cancel;
   run_layers(pass, &hidden);
   apply_norm(spec_, weights_->stack.final_norm, spec_.width, &hidden);
+  if (spec_.decoder && !input.target.empty())
+    return decode(input, hidden, watched ? nullptr : observer, cancel);
+  return hidden;
+}
+
+Tensor Model::decode(const ModelInput& input, const Tensor& memory, Observer* observer,
+                     const CancelToken* cancel) const {
+  if (!spec_.decoder) throw Error(checkpoint_->path() + ": this model has no decoder");
+  const StackSpec& stack = *spec_.decoder;
+  const std::int64_t before = input.cache == nullptr ? 0 : input.cache->length;
+  check_length(stack, before, input.target.size());
+  Tensor hidden = embed(spec_, stack, weights_->decoder, input.target, {}, before);
+  if (observer != nullptr) observer->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
+  Pass pass{spec_, stack, weights_->decoder, checkpoint_->path()};
+  pass.first = before;
+  pass.cache = input.cache;
+  pass.memory = &memory;
+  pass.memory_valid = input.key_valid.empty() ? nullptr : input.key_valid.data();
+  pass.records_cross = input.kind == AttentionKind::kCross;
+  pass.observer = observer;
+  pass.cancel = cancel;
+  run_layers(pass, &hidden);
+  apply_norm(stack, weights_->decoder.final_norm, spec_.width, &hidden);
   return hidden;
 }
 
@@ -125,6 +200,12 @@ Tensor Model::language_logits(const float* hidden, std::int64_t rows) const {
   if (!w.present) throw Error(checkpoint_->path() + ": this checkpoint has no language-model head");
   Tensor logits({rows, spec_.vocabulary});
   Tensor x;
+  const kernels::Weight& narrowing = weights_->stack.output_projection;
+  if (present(narrowing)) {
+    x = Tensor({rows, narrowing.out()});
+    product(hidden, rows, narrowing, x.data());
+    hidden = x.data();
+  }
   if (w.dense.data.data != nullptr) {
     x = Tensor({rows, w.dense.out()});
     kernels::matmul(hidden, rows, spec_.width, w.dense, x.data(), w.dense.out());

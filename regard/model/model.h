@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "regard/checkpoint/checkpoint.h"
+#include "regard/model/kv_cache.h"
 #include "regard/model/model_spec.h"
 #include "regard/model/observer.h"
 #include "regard/platform/threads.h"
@@ -16,22 +17,26 @@
 
 namespace regard {
 
-struct KvCache;
+// Which attention of an encoder-decoder model an observer sees. Models of one stack have one kind
+// only, whatever is asked.
+enum class AttentionKind { kEncoder, kDecoder, kCross };
 
+// Thread safety: a plain value.
 struct ModelInput {
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> types;      // token types, same length; empty: all 0
   std::vector<std::uint8_t> key_valid;  // attention mask, same length; empty: all 1
+  std::vector<std::int64_t> target;     // an encoder-decoder model's decoder input; empty: none
+  AttentionKind kind = AttentionKind::kEncoder;
   KvCache* cache = nullptr;             // decoders: what was seen before, to which this is added
 };
 
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
 class Model {
  public:
-  // A folder with config.json and weights, or a file of weights beside its config.json. Weights
-  // stay in the mapped files. Throws Error for an unknown architecture or key, a missing tensor, a
-  // wrong shape or dtype.
-  static Model open(const std::string& folder);
+  // A folder with config.json and weights, or a GGUF file. Weights stay in the mapped files. Throws Error for an
+  // unknown architecture or key, a missing tensor, a wrong shape or dtype.
+  static Model open(const std::string& path);
 
   const ModelSpec& spec() const { return spec_; }
   const Checkpoint& checkpoint() const { return *checkpoint_; }
@@ -43,6 +48,11 @@ class Model {
   // vocabulary; when a hidden state turns NaN or infinite it says after which layer.
   Tensor forward(const ModelInput& input, Observer* observer = nullptr,
                  const Progress& progress = {}, const CancelToken* cancel = nullptr) const;
+
+  // The decoder of an encoder-decoder model over input.target, which follows what input.cache has
+  // seen: its last hidden state [token, width]. memory: the encoder's output. Throws like forward().
+  Tensor decode(const ModelInput& input, const Tensor& memory, Observer* observer = nullptr,
+                const CancelToken* cancel = nullptr) const;
 
   // Logits of the language head [row, vocabulary] of hidden states [row, width]. REQUIRES:
   // has_language_head().

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "regard/attention/score.h"
 #include "regard/kernels/activation.h"
 #include "regard/model/tensor_names.h"
 #include "regard/platform/json.h"
@@ -56,8 +57,27 @@ struct ExpertsSpec {
   std::int64_t count = 0, chosen = 0, width = 0;
   Router router = Router::kSoftmaxAll;
   bool renormalise = false;
+  bool router_bias = false, biases = false;
+  bool in_out = false;       // unquantised weights are [expert, in, out] (gpt-oss)
   bool interleaved = false;  // gate and up take turns, row by row (gpt-oss)
   float clamp = 0;           // gate <= clamp, |up| <= clamp, up + 1 (gpt-oss); 0: none of it
+};
+
+// A bias of each bucket of distances (T5, MPNet), added unscaled.
+struct RelativeBias {
+  std::int64_t buckets = 0, max_distance = 0;
+  bool bidirectional = true;
+};
+
+// DeBERTa's scores of content and relative position.
+struct Disentangled {
+  bool content_to_position = false, position_to_content = false;
+  std::int64_t span = 0;         // half the rows of the table of relative positions
+  std::int64_t bucket_size = 0;  // 0: distances as they are
+  std::int64_t max_position = 0;
+  bool shares_keys = false;  // positions go through the content's own projections
+  bool key_bias = true;      // of the projection to position keys
+  bool normed = false;       // the table is normalised first
 };
 
 // Which products have a bias.
@@ -76,13 +96,18 @@ struct StackSpec {
 
   Positions positions = Positions::kNone;
   std::int64_t position_offset = 0;  // row of the first token in the table of positions
-  std::int64_t embedding_width = 0;  // of the word embedding; another than width: projected
+  std::int64_t position_padding = -1;  // this id takes the row of its number and is not counted
+  std::int64_t embedding_width = 0;    // of the word embedding; another than width: projected,
+  bool project_first = true;           //   before or after positions, types and the norm
   float embedding_scale = 1;
   bool embedding_scale_rounded = false;  // to the type of the embedding's elements
   std::vector<RotarySpec> rotaries;
 
   float cap = 0;  // soft cap of logits
-  bool alibi = false;
+  float clip_qkv = 0;  // queries, keys and values are clamped to this; 0: not
+  Alibi alibi = Alibi::kNone;
+  std::optional<RelativeBias> relative;
+  std::optional<Disentangled> disentangled;
   QkNorm qk_norm = QkNorm::kNone;
   NormKind qk_norm_kind = NormKind::kRms;
   FusedLayout fused = FusedLayout::kThirds;
@@ -107,7 +132,7 @@ struct StackSpec {
 struct HeadSpec {
   kernels::Activation activation = kernels::Activation::kGelu;  // of the dense layer, if named
   bool tied = true;       // the word embedding, when the checkpoint has no decoder of its own
-  bool required = false;  // with neither own nor tied weights the model cannot be opened
+  bool bias_required = true;  // where the table names a bias
   float scale = 1;        // multiplies the logits
   float cap = 0;          // soft cap, after the scale
 };

@@ -13,7 +13,7 @@ struct TensorNames {
   // Tried in turn before the word embedding's name: "", "bert.", "model.". The one that fits goes
   // before every name but the head's, which stand as they are.
   std::vector<std::string> prefixes = {""};
-  std::string word_embedding, position_embedding, type_embedding;
+  std::string word_embedding, word_embedding_alias, position_embedding, type_embedding;
   std::string embedding_norm, embedding_projection;
   std::string final_norm, output_projection;
 
@@ -24,17 +24,19 @@ struct TensorNames {
   std::string query, key, value, qkv;  // three, or one fused
   std::string query_norm, key_norm, sinks;
   std::string attention_out;
-  std::string relative_bias;  // an embedding: in the first layer's place, for all layers
+  std::string query_bias, value_bias;  // beside a fused weight that has no key bias
+  std::string relative_bias;           // an embedding of buckets, one for all layers
+  std::string relative_embedding, relative_norm, position_key, position_query;  // DeBERTa
 
   std::string cross_norm, cross_after_norm, cross_query, cross_key, cross_value, cross_out;
 
   std::string gate, up, gate_up, down;  // gate_up: fused, the gate first
   std::string router, expert_gate, expert_up, expert_down;
-  std::string experts_gate_up, experts_down;  // all experts in one tensor
+  std::string experts_gate_up, experts_gate, experts_up, experts_down;  // all in one tensor
 
   // Before the vocabulary: dense and norm (masked-LM heads), then the decoder, whose bias has the
   // first of the names that the checkpoint has.
-  std::string head_dense, head_norm, head_decoder;
+  std::string head_dense, head_norm, head_decoder, head_decoder_alias;
   std::vector<std::string> head_biases;
 };
 

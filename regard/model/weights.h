@@ -23,7 +23,8 @@ struct Norm {
 struct AttentionWeights {
   kernels::Weight query, key, value, qkv, out;
   Norm query_norm, key_norm;
-  const float* sinks = nullptr;  // [head]
+  kernels::Weight position_key, position_query;  // DeBERTa
+  const float* sinks = nullptr;                  // [head]
 };
 
 struct MlpWeights {
@@ -44,6 +45,8 @@ struct StackWeights {
   TensorView words, positions, types;
   Norm embedding_norm, final_norm;
   kernels::Weight embedding_projection, output_projection;
+  const float* relative_bias = nullptr;       // [bucket, head]
+  const float* relative_embedding = nullptr;  // [2 span, width], normalised where it is
   std::vector<LayerWeights> layers;
 };
 
