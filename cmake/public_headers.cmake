@@ -19,6 +19,8 @@ set(REGARD_PUBLIC_HEADERS
     regard/attention/overview.h
     regard/attention/score.h
     regard/trace/trace.h
+    regard/model/generation.h
+    regard/model/kv_cache.h
     regard/model/model.h
     regard/model/model_spec.h
     regard/model/observer.h

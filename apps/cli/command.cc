@@ -128,13 +128,41 @@ void add_input(CLI::App* verb, InputOptions* options) {
   verb->add_option("--pair", options->pair, "Second text of a sentence pair");
   verb->add_option("--ids", options->ids,
                    "Token ids instead of a text, used as they are: 101,7592,102 or @name");
+  verb->add_option("--target", options->target,
+                   "Text on the decoder's side of an encoder-decoder model");
+  verb->add_option("--target-ids", options->target_ids,
+                   "Token ids on the decoder's side, used as they are");
+  verb->add_option("--kind", options->kind, "Attention of an encoder-decoder model")
+      ->check(CLI::IsMember({"self", "encoder", "decoder"}))
+      ->capture_default_str();
   verb->add_flag("--truncate", options->truncate, "Cut what is longer than the model's positions");
+}
+
+void add_generation(CLI::App* verb, const std::string& tokens, GenerationOptions* options) {
+  verb->add_option(tokens, options->tokens, "At most so many new tokens")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--temperature", options->temperature, "Sample; 0: the likeliest token always")
+      ->capture_default_str();
+  verb->add_option("--top-p", options->top_p, "Sample from the tokens that together have this mass")
+      ->capture_default_str();
+  verb->add_option("--seed", options->seed, "The same seed gives the same text")
+      ->capture_default_str();
+  verb->add_option("--beams", options->beams, "Beam search instead of sampling")
+      ->capture_default_str();
 }
 
 RunRequest run_request(const InputOptions& options) {
   RunRequest request;
   request.model = options.model;
   request.truncate = options.truncate;
+  if (options.target && options.target_ids)
+    throw usage("--target-ids: stands instead of --target, found both");
+  if (options.target) request.target = read_argument(*options.target);
+  if (options.target_ids) {
+    request.target_ids = read_ids(*options.target_ids);
+    request.use_target_ids = true;
+  }
+  if (options.kind == "decoder") request.kind = AttentionKind::kDecoder;
   if (options.ids) {
     if (options.text || options.pair) throw usage("--ids: stands instead of a text, found both");
     request.ids = read_ids(*options.ids);

@@ -57,11 +57,14 @@ CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
 // Options that say what to run a model on.
 struct InputOptions {
   std::string model;
-  std::optional<std::string> text, pair, ids;
+  std::optional<std::string> text, pair, ids, target, target_ids;
+  std::string kind = "self";
   bool truncate = false;
 };
 void add_input(CLI::App* verb, InputOptions* options);
 RunRequest run_request(const InputOptions& options);
+// Options that say how a text is continued; `tokens` is the option for their number.
+void add_generation(CLI::App* verb, const std::string& tokens, GenerationOptions* options);
 // The share done, on standard error when that is a terminal, after a second.
 class ProgressLine {
  public:
@@ -108,6 +111,7 @@ void add_explain(CLI::App& app, Context& context);
 void add_record(CLI::App& app, Context& context);
 void add_tile(CLI::App& app, Context& context);
 void add_tokenize(CLI::App& app, Context& context);
+void add_generate(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 

@@ -10,10 +10,12 @@ namespace {
 struct Options {
   InputOptions input;
   std::string output, layers, heads;
+  GenerationOptions generation{.tokens = 0};
 };
 
 void record(Context& context, const Options& options) {
   RunRequest request = run_request(options.input);
+  request.generation = options.generation;
   if (!options.layers.empty()) request.layers = read_layer_list(options.layers);
   if (!options.heads.empty()) request.heads = read_head_list(options.heads);
   Session& session = context.session();
@@ -42,6 +44,7 @@ void add_record(CLI::App& app, Context& context) {
   verb->add_option("-o,--output", options->output, "The trace file, .safetensors")->required();
   verb->add_option("--layers", options->layers, "Only these layers: 0-3,7");
   verb->add_option("--heads", options->heads, "Only these heads: L3H1,L5H11");
+  add_generation(verb, "--generate", &options->generation);
   verb->callback(
       [&context, options] { context.run = [&context, options] { record(context, *options); }; });
 }

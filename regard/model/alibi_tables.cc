@@ -120,8 +120,8 @@ void fill_falcon(Config* config, ModelSpec* spec) {
   config->harmless({"apply_residual_connection_post_layernorm"});
   const bool grouped = config->flag("new_decoder_architecture", false);
   const bool multi_query = config->flag("multi_query", true);
-  const std::int64_t kv = config->size(either(config, "num_kv_heads", "n_head_kv"), kMaximalWidth,
-                                       spec->heads);
+  const std::int64_t kv =
+      config->size(either(config, "num_kv_heads", "n_head_kv"), kMaximalWidth, spec->heads);
   if (grouped) {
     spec->kv_heads = kv;
     if (spec->heads % kv != 0)
@@ -141,8 +141,8 @@ void fill_falcon(Config* config, ModelSpec* spec) {
     spec->alibi = Alibi::kFalcon;
     config->harmless({"rope_parameters", "rope_theta", "rope_scaling"});
   } else {
-    spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
-                                           .max_positions = spec->trained_positions})};
+    spec->rotaries = {read_rotary(
+        config, {.head_dim = spec->head_dim, .max_positions = spec->trained_positions})};
   }
   fill_layers(spec);
   const bool bias = config->flag("bias", false);

@@ -3,6 +3,7 @@
 // tests/golden/models (made by tools/make_model_golden.py).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ TEST_P(ModelGolden, ForwardEqualsPyTorch) {
     const Model model = Model::open(folder.string());
     const ModelSpec& spec = model.spec();
     Tensor last;
+    double worst = 0;
     for (const Kind& kind : kinds(spec)) {
       SCOPED_TRACE(kind.prefix);
       input.kind = kind.kind;
@@ -56,22 +58,28 @@ TEST_P(ModelGolden, ForwardEqualsPyTorch) {
       Watcher watcher(&trace);
       last = model.forward(input, &watcher);
       const std::string attention = kind.prefix + "attention";
-      EXPECT_LE(distance(cells(trace), floats(expected, attention, {-1, -1, -1, -1})),
-                number(expected, "tolerance." + attention));
+      const double difference =
+          distance(cells(trace), floats(expected, attention, {-1, -1, -1, -1}));
+      EXPECT_LE(difference, number(expected, "tolerance." + attention));
+      worst = std::max(worst, difference);
       if (kind.hidden.empty() || !expected.find(kind.hidden)) continue;
-      const StackSpec& stack = spec.decoder && kind.kind != AttentionKind::kEncoder ? *spec.decoder
-                                                                                    : spec;
+      const StackSpec& stack =
+          spec.decoder && kind.kind != AttentionKind::kEncoder ? *spec.decoder : spec;
       const std::vector<float> hidden =
           floats(expected, kind.hidden, {stack.layers + 1, -1, spec.width});
       // The last hidden state is after the final norm.
       const bool all = !spec.decoder || kind.kind != AttentionKind::kEncoder;
-      if (all) std::copy(last.span().begin(), last.span().end(), watcher.hidden.end() - last.size());
+      if (all)
+        std::copy(last.span().begin(), last.span().end(), watcher.hidden.end() - last.size());
       const std::size_t layers = static_cast<std::size_t>(stack.layers);
       const std::size_t rows = all ? hidden.size() : hidden.size() / (layers + 1) * layers;
       ASSERT_EQ(watcher.hidden.size(), hidden.size());
       EXPECT_LE(distance(std::span(watcher.hidden).first(rows), std::span(hidden).first(rows)),
                 number(expected, "tolerance." + kind.hidden));
     }
+    // For tools/make_models_doc.py.
+    RecordProperty("architecture", spec.architecture);
+    RecordProperty("attention_difference", std::to_string(worst * 1e6));
     // A base model whose decoder is tied gives logits too.
     if (!expected.find("logits")) continue;
     ASSERT_TRUE(model.has_language_head());

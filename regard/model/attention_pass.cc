@@ -163,14 +163,13 @@ void add_terms(const Pass& pass, const AttentionWeights& w, PassRoom* room,
     const Disentangled& parts = *stack.disentangled;
     const std::int64_t n = record->query.shape()[1];
     if (parts.content_to_position)
-      record->query_relative = relative_part(
-          pass, parts.shares_keys ? w.key : w.position_key, record->query, room);
+      record->query_relative =
+          relative_part(pass, parts.shares_keys ? w.key : w.position_key, record->query, room);
     if (parts.position_to_content)
-      record->key_relative = relative_part(
-          pass, parts.shares_keys ? w.query : w.position_query, record->key, room);
-    record->relative_slot =
-        deberta_slots(std::max<std::int64_t>(1, n - 1), parts.span, parts.bucket_size,
-                      parts.max_position);
+      record->key_relative =
+          relative_part(pass, parts.shares_keys ? w.query : w.position_query, record->key, room);
+    record->relative_slot = deberta_slots(std::max<std::int64_t>(1, n - 1), parts.span,
+                                          parts.bucket_size, parts.max_position);
   }
 }
 

@@ -68,8 +68,8 @@ void fill_albert(Config* config, ModelSpec* spec) {
   spec->positions = Positions::kLearned;
   spec->embedding_width = config->size("embedding_size", kMaximalWidth, 128);
   spec->project_first = false;
-  config->harmless({"classifier_dropout_prob", "down_scale_factor", "gap_size", "net_structure_type",
-                    "num_memory_blocks"});
+  config->harmless({"classifier_dropout_prob", "down_scale_factor", "gap_size",
+                    "net_structure_type", "num_memory_blocks"});
   if (const auto kind = config->find("position_embedding_type"))
     if (kind->string() != "absolute") throw kind->wrong("absolute");
   if (config->size("inner_group_num", kMaximalLayers, 1) != 1)
@@ -77,9 +77,8 @@ void fill_albert(Config* config, ModelSpec* spec) {
   const std::int64_t groups = config->size("num_hidden_groups", spec->layers, 1);
   fill_layers(spec);
   for (std::int64_t i = 0; i < spec->layers; ++i)
-    spec->layer[static_cast<std::size_t>(i)].tensors =
-        static_cast<int>(static_cast<double>(i) /
-                         (static_cast<double>(spec->layers) / static_cast<double>(groups)));
+    spec->layer[static_cast<std::size_t>(i)].tensors = static_cast<int>(
+        static_cast<double>(i) / (static_cast<double>(spec->layers) / static_cast<double>(groups)));
   TensorNames& names = spec->names;
   const std::string layer = "encoder.albert_layer_groups.{}.albert_layers.0.";
   names.prefixes = {"albert.", ""};
@@ -111,10 +110,10 @@ void fill_mpnet(Config* config, ModelSpec* spec) {
   spec->max_positions = config->size("max_position_embeddings", kMaximalPositions, 512) - 2;
   if (spec->max_positions < 1)
     throw config->root().at("max_position_embeddings").wrong("more than 2");
-  spec->relative = RelativeBias{
-      .buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
-      .max_distance = 128,
-      .bidirectional = true};
+  spec->relative =
+      RelativeBias{.buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
+                   .max_distance = 128,
+                   .bidirectional = true};
   fill_layers(spec);
   TensorNames& names = spec->names;
   const std::string layer = "encoder.layer.{}.";
@@ -153,8 +152,7 @@ void fill_modernbert(Config* config, ModelSpec* spec) {
                     "initializer_cutoff_factor", "reference_compile", "repad_logits_with_grad",
                     "position_embedding_type", "tie_word_embeddings", "layer_norm_eps",
                     "use_bidirectional_attention", "sliding_window", "hidden_act"});
-  const RotaryDefaults shared{.head_dim = spec->head_dim,
-                              .max_positions = spec->trained_positions};
+  const RotaryDefaults shared{.head_dim = spec->head_dim, .max_positions = spec->trained_positions};
   RotaryDefaults global = shared, local = shared;
   global.theta = 160000;
   global.theta_key = "global_rope_theta";
@@ -164,11 +162,11 @@ void fill_modernbert(Config* config, ModelSpec* spec) {
   fill_layers(spec);
   const std::int64_t every = config->size("global_attn_every_n_layers", kMaximalLayers, 3);
   const std::int64_t width = config->size("local_attention", kMaximalPositions, 128);
-  const auto types = config->per_layer("layer_types", spec->layers,
-                                       {"full_attention", "sliding_attention"});
+  const auto types =
+      config->per_layer("layer_types", spec->layers, {"full_attention", "sliding_attention"});
   for (std::size_t i = 0; i < spec->layer.size(); ++i) {
-    const bool slides = types.empty() ? static_cast<std::int64_t>(i) % every != 0
-                                      : types[i] == "sliding_attention";
+    const bool slides =
+        types.empty() ? static_cast<std::int64_t>(i) % every != 0 : types[i] == "sliding_attention";
     spec->layer[i].attention_norm = i > 0;
     spec->layer[i].window = slides ? width / 2 + 1 : 0;
     spec->layer[i].rotary = slides ? 1 : 0;
@@ -198,17 +196,37 @@ void fill_nomic_bert(Config* config, ModelSpec* spec) {
   spec->types = config->size("type_vocab_size", kMaximalWidth, 2);
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 2048);
   // Keys of the original code that transformers does not read.
-  config->harmless({"rotary_emb_base", "rotary_emb_fraction", "rotary_emb_interleaved",
-                    "rotary_emb_scale_base", "rotary_scaling_factor", "n_embd", "n_head", "n_layer",
-                    "n_inner", "n_positions", "activation_function", "layer_norm_epsilon",
-                    "mlp_fc1_bias", "mlp_fc2_bias", "qkv_proj_bias", "parallel_block",
-                    "parallel_block_tied_norm", "prenorm", "use_rms_norm", "use_xentropy",
-                    "fused_bias_fc", "fused_dropout_add_ln", "reorder_and_upcast_attn",
-                    "scale_attn_by_inverse_layer_idx", "scale_attn_weights", "causal",
-                    "max_trained_positions", "pad_vocab_size_multiple"});
-  spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
-                                         .theta = 1000,
-                                         .max_positions = spec->trained_positions})};
+  config->harmless({"rotary_emb_base",
+                    "rotary_emb_fraction",
+                    "rotary_emb_interleaved",
+                    "rotary_emb_scale_base",
+                    "rotary_scaling_factor",
+                    "n_embd",
+                    "n_head",
+                    "n_layer",
+                    "n_inner",
+                    "n_positions",
+                    "activation_function",
+                    "layer_norm_epsilon",
+                    "mlp_fc1_bias",
+                    "mlp_fc2_bias",
+                    "qkv_proj_bias",
+                    "parallel_block",
+                    "parallel_block_tied_norm",
+                    "prenorm",
+                    "use_rms_norm",
+                    "use_xentropy",
+                    "fused_bias_fc",
+                    "fused_dropout_add_ln",
+                    "reorder_and_upcast_attn",
+                    "scale_attn_by_inverse_layer_idx",
+                    "scale_attn_weights",
+                    "causal",
+                    "max_trained_positions",
+                    "pad_vocab_size_multiple"});
+  spec->rotaries = {read_rotary(
+      config,
+      {.head_dim = spec->head_dim, .theta = 1000, .max_positions = spec->trained_positions})};
   fill_layers(spec);
   spec->gated = true;
   spec->biases = {false, false, false, false, false, false};
@@ -262,8 +280,7 @@ void read_parts(Config* config, Disentangled* parts) {
 void fill_deberta_shape(Config* config, ModelSpec* spec, Disentangled* parts) {
   fill_bert_sizes(config, spec, 1e-7);
   spec->activation = spec->head.activation = config->activation("hidden_act", "gelu");
-  const std::int64_t positions =
-      config->size("max_position_embeddings", kMaximalPositions, 512);
+  const std::int64_t positions = config->size("max_position_embeddings", kMaximalPositions, 512);
   if (config->find("type_vocab_size") && config->find("type_vocab_size")->integer() > 0)
     spec->types = config->size("type_vocab_size", kMaximalWidth);
   if (config->flag("position_biased_input", true)) {

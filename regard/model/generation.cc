@@ -24,7 +24,8 @@ Tensor copy_of(const Tensor& from) {
 KvCache copy_of(const KvCache& from) {
   KvCache copy;
   copy.length = from.length;
-  for (const auto& [to, part] : {std::pair{&copy.key, &from.key}, {&copy.value, &from.value},
+  for (const auto& [to, part] : {std::pair{&copy.key, &from.key},
+                                 {&copy.value, &from.value},
                                  {&copy.cross_key, &from.cross_key},
                                  {&copy.cross_value, &from.cross_value}})
     for (const Tensor& tensor : *part) to->push_back(copy_of(tensor));
@@ -217,8 +218,8 @@ std::int64_t choose_token(const float* logits, std::int64_t vocabulary, float te
   std::vector<double> weights;
   double sum = 0;
   for (const std::int64_t id : order) {
-    weights.push_back(std::exp((static_cast<double>(logits[id]) - top) /
-                               static_cast<double>(temperature)));
+    weights.push_back(
+        std::exp((static_cast<double>(logits[id]) - top) / static_cast<double>(temperature)));
     sum += weights.back();
   }
   double kept = 0;
@@ -238,9 +239,10 @@ std::vector<std::int64_t> generate(const Model& model, const ModelInput& input,
                                    const CancelToken* cancel) {
   if (options.tokens < 1 || !(options.temperature >= 0) || !std::isfinite(options.temperature) ||
       !(options.top_p > 0 && options.top_p <= 1) || options.beams < 1 || options.beams > 1000)
-    throw Error("generation: expected at least one token, a temperature of 0 or more, 0 < top-p <= "
-                "1 and 1 to 1000 beams",
-                Error::Kind::kUsage);
+    throw Error(
+        "generation: expected at least one token, a temperature of 0 or more, 0 < top-p <= "
+        "1 and 1 to 1000 beams",
+        Error::Kind::kUsage);
   if (options.beams > 1 && options.temperature > 0)
     throw Error("generation: beam search does not sample; expected a temperature of 0",
                 Error::Kind::kUsage);
@@ -256,11 +258,10 @@ std::vector<std::int64_t> generate(const Model& model, const ModelInput& input,
   while (std::ssize(out) < options.tokens && text.has_room()) {
     const Tensor logits = text.next();
     const double uniform = static_cast<double>(random() >> 11) * 0x1p-53;
-    out.push_back(choose_token(logits.data(), logits.size(), options.temperature, options.top_p,
-                               uniform));
+    out.push_back(
+        choose_token(logits.data(), logits.size(), options.temperature, options.top_p, uniform));
     text.add(out.back());
-    if (progress)
-      progress(static_cast<double>(out.size()) / static_cast<double>(options.tokens));
+    if (progress) progress(static_cast<double>(out.size()) / static_cast<double>(options.tokens));
     if (options.stop_at_end && is_end(spec, out.back())) break;
   }
   return out;

@@ -38,37 +38,43 @@ constexpr std::array kUsual = {
 
 struct GgufArchitecture {
   std::string_view name, model_type;
-  bool neighbours = false;               // rows of Q and K were permuted for neighbouring pairs
-  std::vector<Rename> renames = {};      // before the usual ones; an empty word: harmless
-  std::string_view constants = "";       // members that the metadata do not say
+  bool neighbours = false;           // rows of Q and K were permuted for neighbouring pairs
+  std::vector<Rename> renames = {};  // before the usual ones; an empty word: harmless
+  std::string_view constants = "";   // members that the metadata do not say
 };
 
 const std::vector<GgufArchitecture>& table() {
-  static const std::vector<Rename> kGpt2 = {{"block_count", "n_layer"},
-                                            {"embedding_length", "n_embd"},
-                                            {"feed_forward_length", "n_inner"},
-                                            {"attention.head_count", "n_head"},
-                                            {"context_length", "n_positions"},
-                                            {"attention.layer_norm_epsilon", "layer_norm_epsilon"}};
+  static const std::vector<Rename> kGpt2 = {
+      {"block_count", "n_layer"},         {"embedding_length", "n_embd"},
+      {"feed_forward_length", "n_inner"}, {"attention.head_count", "n_head"},
+      {"context_length", "n_positions"},  {"attention.layer_norm_epsilon", "layer_norm_epsilon"}};
   static const std::vector<GgufArchitecture> kTable = {
       {"llama", "llama", true, {}, R"("hidden_act": "silu")"},
       {"qwen2", "qwen2"},
       {"qwen3", "qwen3"},
-      {"qwen3moe", "qwen3_moe", false,
+      {"qwen3moe",
+       "qwen3_moe",
+       false,
        {{"expert_count", "num_experts"},
         {"expert_used_count", "num_experts_per_tok"},
         {"expert_feed_forward_length", "moe_intermediate_size"}},
        R"("norm_topk_prob": true)"},
       {"gemma", "gemma"},
-      {"gemma2", "gemma2", false,
+      {"gemma2",
+       "gemma2",
+       false,
        {{"attn_logit_softcapping", "attn_logit_softcapping"},
         {"final_logit_softcapping", "final_logit_softcapping"},
         {"attention.sliding_window", "sliding_window"}}},
-      {"gemma3", "gemma3_text", false,
+      {"gemma3",
+       "gemma3_text",
+       false,
        {{"attention.sliding_window", "sliding_window"},
         {"final_logit_softcapping", "final_logit_softcapping"}}},
       {"smollm3", "smollm3", true},
-      {"granite", "granite", true,
+      {"granite",
+       "granite",
+       true,
        {{"attention.scale", "attention_multiplier"},
         {"embedding_scale", "embedding_multiplier"},
         {"residual_scale", "residual_multiplier"},
@@ -78,7 +84,9 @@ const std::vector<GgufArchitecture>& table() {
       {"phi2", "phi", false, {}, R"("hidden_act": "gelu_new")"},
       {"stablelm", "stablelm", false, {{"use_parallel_residual", "use_parallel_residual"}}},
       {"command-r", "cohere", false, {{"logit_scale", "logit_scale"}}},
-      {"gpt-oss", "gpt_oss", false,
+      {"gpt-oss",
+       "gpt_oss",
+       false,
        {{"attention.sliding_window", "sliding_window"},
         {"feed_forward_length", ""},
         {"expert_feed_forward_length", "intermediate_size"},
@@ -86,18 +94,24 @@ const std::vector<GgufArchitecture>& table() {
         {"expert_used_count", "num_experts_per_tok"}}},
       {"gpt2", "gpt2", false, kGpt2},
       {"gptneox", "gpt_neox", false, {{"use_parallel_residual", "use_parallel_residual"}}},
-      {"falcon", "falcon", false,
+      {"falcon",
+       "falcon",
+       false,
        {{"attention.head_count_kv", "num_kv_heads"},
         {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
         {"feed_forward_length", "ffn_hidden_size"}}},
-      {"bloom", "bloom", false,
+      {"bloom",
+       "bloom",
+       false,
        {{"block_count", "n_layer"},
         {"attention.head_count", "n_head"},
         {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
         {"attention.head_count_kv", ""},
         {"feed_forward_length", ""},
         {"context_length", "seq_length"}}},
-      {"mpt", "mpt", false,
+      {"mpt",
+       "mpt",
+       false,
        {{"block_count", "n_layers"},
         {"embedding_length", "d_model"},
         {"attention.head_count", "n_heads"},
@@ -112,13 +126,24 @@ const std::vector<GgufArchitecture>& table() {
 }
 
 // Keys that say nothing about the forward pass, or what is checked elsewhere.
-const std::set<std::string_view> kHarmless = {
-    "vocab_size", "attention.value_length", "rope.dimension_count", "tensor_data_layout",
-    "attention.causal", "pooling_type", "rope.scaling.type", "rope.scaling.factor",
-    "rope.scaling.original_context_length", "rope.scaling.finetuned", "rope.scaling.attn_factor",
-    "attention.max_alibi_bias", "attention.clamp_kqv", "expert_count", "expert_used_count",
-    "rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_beta_fast",
-    "rope.scaling.yarn_beta_slow"};
+const std::set<std::string_view> kHarmless = {"vocab_size",
+                                              "attention.value_length",
+                                              "rope.dimension_count",
+                                              "tensor_data_layout",
+                                              "attention.causal",
+                                              "pooling_type",
+                                              "rope.scaling.type",
+                                              "rope.scaling.factor",
+                                              "rope.scaling.original_context_length",
+                                              "rope.scaling.finetuned",
+                                              "rope.scaling.attn_factor",
+                                              "attention.max_alibi_bias",
+                                              "attention.clamp_kqv",
+                                              "expert_count",
+                                              "expert_used_count",
+                                              "rope.scaling.yarn_log_multiplier",
+                                              "rope.scaling.yarn_beta_fast",
+                                              "rope.scaling.yarn_beta_slow"};
 
 class Reader {
  public:
@@ -196,8 +221,8 @@ class Reader {
     const auto scaling = find("rope.scaling.type");
     const std::string_view type = scaling ? scaling->string() : "none";
     const double factor = number("rope.scaling.factor", 0);
-    const double length = number("rope.scaling.original_context_length",
-                                 number("context_length", 0));
+    const double length =
+        number("rope.scaling.original_context_length", number("context_length", 0));
     if (has("rope_factors_long.weight")) {
       add("original_max_position_embeddings", fmt::format("{}", length));
       add("rope_scaling",
@@ -242,8 +267,7 @@ class Reader {
       add("num_ln_in_parallel_attn", has("blk.0.attn_norm_2.weight") ? "2" : "1");
     }
     if (name == "mpt" && number("attention.clamp_kqv", 0) > 0)
-      add("attn_config",
-          fmt::format(R"({{"clip_qkv": {}}})", number("attention.clamp_kqv", 0)));
+      add("attn_config", fmt::format(R"({{"clip_qkv": {}}})", number("attention.clamp_kqv", 0)));
     if (name == "bert") {
       const std::optional<TensorView> types = checkpoint_.find("token_types.weight");
       add("type_vocab_size", fmt::format("{}", types ? types->shape[0] : 1));

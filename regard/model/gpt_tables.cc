@@ -27,8 +27,9 @@ void fill_shape(Config* config, ModelSpec* spec, const SizeKeys& keys) {
   spec->layers = config->size(keys.layers, kMaximalLayers);
   spec->heads = spec->kv_heads = config->size(keys.heads, kMaximalWidth);
   if (spec->width % spec->heads != 0)
-    throw config->root().at(keys.heads).wrong(fmt::format("a divisor of {} {}", keys.width,
-                                                          spec->width));
+    throw config->root()
+        .at(keys.heads)
+        .wrong(fmt::format("a divisor of {} {}", keys.width, spec->width));
   spec->head_dim = spec->width / spec->heads;
   spec->mlp_width = config->size(keys.mlp, kMaximalWidth, 4 * spec->width);
   spec->causal = true;
@@ -37,8 +38,11 @@ void fill_shape(Config* config, ModelSpec* spec, const SizeKeys& keys) {
   fill_layers(spec);
 }
 
-constexpr SizeKeys kGpt2Keys = {.width = "n_embd", .layers = "n_layer", .heads = "n_head",
-                                .mlp = "n_inner", .positions = "n_positions"};
+constexpr SizeKeys kGpt2Keys = {.width = "n_embd",
+                                .layers = "n_layer",
+                                .heads = "n_head",
+                                .mlp = "n_inner",
+                                .positions = "n_positions"};
 
 void learned_positions(Config* config, ModelSpec* spec, std::string_view key, std::int64_t offset) {
   spec->positions = Positions::kLearned;
@@ -104,7 +108,7 @@ std::vector<bool> local_layers(Config* config, std::int64_t layers) {
     for (std::int64_t i = 0; i < layers; ++i) local.push_back(i % 2 == 1);
   }
   if (std::ssize(local) != layers)
-    throw (list ? *list : types ? *types : config->root()).wrong("one kind for each layer");
+    throw(list ? *list : types ? *types : config->root()).wrong("one kind for each layer");
   return local;
 }
 
@@ -139,9 +143,8 @@ void fill_gptj(Config* config, ModelSpec* spec) {
   const std::int64_t dims = whole ? spec->head_dim : config->size("rotary_dim", kMaximalWidth, 64);
   if (dims > spec->head_dim)
     throw config->root().at("rotary_dim").wrong(fmt::format("at most {}", spec->head_dim));
-  spec->rotaries = {read_rotary(config, {.head_dim = dims,
-                                         .max_positions = spec->trained_positions,
-                                         .neighbours = true})};
+  spec->rotaries = {read_rotary(
+      config, {.head_dim = dims, .max_positions = spec->trained_positions, .neighbours = true})};
   fill_layers(spec);
   spec->parallel = true;
   spec->biases = {false, false, false, false, true, true};
@@ -158,8 +161,9 @@ void fill_gptj(Config* config, ModelSpec* spec) {
 }
 
 void fill_gpt_neox(Config* config, ModelSpec* spec) {
-  fill_shape(config, spec, {.epsilon = "layer_norm_eps", .activation = "hidden_act",
-                            .default_activation = "gelu"});
+  fill_shape(
+      config, spec,
+      {.epsilon = "layer_norm_eps", .activation = "hidden_act", .default_activation = "gelu"});
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 2048);
   spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
                                          .partial = 0.25,
@@ -189,8 +193,8 @@ void fill_gpt_neox(Config* config, ModelSpec* spec) {
 }
 
 void fill_opt(Config* config, ModelSpec* spec) {
-  fill_shape(config, spec, {.mlp = "ffn_dim", .epsilon = "unused_norm_epsilon",
-                            .default_activation = "relu"});
+  fill_shape(config, spec,
+             {.mlp = "ffn_dim", .epsilon = "unused_norm_epsilon", .default_activation = "relu"});
   spec->norm_epsilon = 1e-5f;  // PyTorch's own
   config->harmless({"init_std", "_remove_final_layer_norm"});
   learned_positions(config, spec, "max_position_embeddings", 2);
@@ -228,9 +232,9 @@ void fill_phi(Config* config, ModelSpec* spec) {
   if (spec->heads % spec->kv_heads != 0)
     throw config->root().at("num_key_value_heads").wrong("a divisor of num_attention_heads");
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 2048);
-  spec->rotaries = {read_rotary(config, {.head_dim = spec->head_dim,
-                                         .partial = 0.5,
-                                         .max_positions = spec->trained_positions})};
+  spec->rotaries = {read_rotary(
+      config,
+      {.head_dim = spec->head_dim, .partial = 0.5, .max_positions = spec->trained_positions})};
   fill_layers(spec);
   spec->parallel = true;
   spec->head.tied = config->flag("tie_word_embeddings", false);

@@ -249,8 +249,8 @@ void fill_mixtral(Config* config, ModelSpec* spec) {
 void fill_qwen3_moe(Config* config, ModelSpec* spec) {
   fill_qwen3(config, spec);
   ExpertsSpec experts;
-  experts.count = config->size(config->has("num_experts") ? "num_experts" : "num_local_experts",
-                               4096, 128);
+  experts.count =
+      config->size(config->has("num_experts") ? "num_experts" : "num_local_experts", 4096, 128);
   experts.chosen = config->size("num_experts_per_tok", experts.count, 8);
   experts.width = config->size("moe_intermediate_size", kMaximalWidth, 768);
   experts.renormalise = config->flag("norm_topk_prob", false);
@@ -283,9 +283,9 @@ void fill_gpt_oss(Config* config, ModelSpec* spec) {
   spec->names.sinks = "layers.{}.self_attn.sinks";
   ExpertsSpec experts;
   experts.count = config->size("num_local_experts", 4096, 128);
-  experts.chosen = config->size(config->has("num_experts_per_tok") ? "num_experts_per_tok"
-                                                                   : "experts_per_token",
-                                experts.count, 4);
+  experts.chosen =
+      config->size(config->has("num_experts_per_tok") ? "num_experts_per_tok" : "experts_per_token",
+                   experts.count, 4);
   experts.width = spec->mlp_width;
   experts.router = Router::kSoftmaxChosen;
   experts.router_bias = experts.biases = experts.in_out = experts.interleaved = true;

@@ -95,8 +95,7 @@ Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights&
     };
     plus(w.types, type);
     const bool padding = ids[at] == stack.position_padding;
-    const std::int64_t number =
-        padding ? stack.position_padding : position + stack.position_offset;
+    const std::int64_t number = padding ? stack.position_padding : position + stack.position_offset;
     if (!padding) ++position;
     plus(w.positions, number);
     if (stack.positions == Positions::kSinusoidal) add_sinusoid(number, row);
@@ -124,26 +123,25 @@ void check_input(const ModelInput& input, std::int64_t before) {
 
 }  // namespace
 
+ModelSpec Model::read_spec(const Checkpoint& checkpoint) {
+  if (checkpoint.gguf() != nullptr) return read_gguf_spec(checkpoint);
+  const std::string path = checkpoint.path() + "/config.json";
+  const JsonDocument config = JsonDocument::parse(read_text_file(path, 16 << 20), path);
+  return read_model_spec(config.root());
+}
+
 Model Model::open(const std::string& path) {
   Model model;
   model.checkpoint_ = std::make_shared<const Checkpoint>(Checkpoint::open(path));
   const Checkpoint& checkpoint = *model.checkpoint_;
-  if (checkpoint.gguf() != nullptr) {
-    model.spec_ = read_gguf_spec(checkpoint);
-  } else {
-    const std::string config_path = path + "/config.json";
-    const JsonDocument config =
-        JsonDocument::parse(read_text_file(config_path, 16 << 20), config_path);
-    model.spec_ = read_model_spec(config.root());
-  }
+  model.spec_ = read_spec(checkpoint);
   const ModelSpec& spec = model.spec_;
   auto weights = std::make_shared<Weights>();
   weights->stack = load_stack(spec, spec, checkpoint, &weights->owned);
-  if (spec.decoder)
-    weights->decoder = load_stack(spec, *spec.decoder, checkpoint, &weights->owned);
-  weights->head = load_head(spec, spec.decoder ? *spec.decoder : spec,
-                            spec.decoder ? weights->decoder : weights->stack, checkpoint,
-                            &weights->owned);
+  if (spec.decoder) weights->decoder = load_stack(spec, *spec.decoder, checkpoint, &weights->owned);
+  weights->head =
+      load_head(spec, spec.decoder ? *spec.decoder : spec,
+                spec.decoder ? weights->decoder : weights->stack, checkpoint, &weights->owned);
   model.weights_ = weights;
   return model;
 }
@@ -152,8 +150,7 @@ bool Model::has_language_head() const { return weights_->head.present; }
 
 Tensor Model::forward(const ModelInput& input, Observer* observer, const Progress& progress,
                       const CancelToken* cancel) const {
-  const std::int64_t before =
-      input.cache == nullptr || spec_.decoder ? 0 : input.cache->length;
+  const std::int64_t before = input.cache == nullptr || spec_.decoder ? 0 : input.cache->length;
   check_length(spec_, before, input.ids.size());
   check_input(input, before);
   const bool watched = !spec_.decoder || input.kind == AttentionKind::kEncoder;

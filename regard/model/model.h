@@ -28,15 +28,18 @@ struct ModelInput {
   std::vector<std::uint8_t> key_valid;  // attention mask, same length; empty: all 1
   std::vector<std::int64_t> target;     // an encoder-decoder model's decoder input; empty: none
   AttentionKind kind = AttentionKind::kEncoder;
-  KvCache* cache = nullptr;             // decoders: what was seen before, to which this is added
+  KvCache* cache = nullptr;  // decoders: what was seen before, to which this is added
 };
 
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
 class Model {
  public:
-  // A folder with config.json and weights, or a GGUF file. Weights stay in the mapped files. Throws Error for an
-  // unknown architecture or key, a missing tensor, a wrong shape or dtype.
+  // A folder with config.json and weights, or a GGUF file. Weights stay in the mapped files. Throws
+  // Error for an unknown architecture or key, a missing tensor, a wrong shape or dtype.
   static Model open(const std::string& path);
+
+  // What a checkpoint's config.json or metadata say, without its tensors.
+  static ModelSpec read_spec(const Checkpoint& checkpoint);
 
   const ModelSpec& spec() const { return spec_; }
   const Checkpoint& checkpoint() const { return *checkpoint_; }
@@ -50,7 +53,8 @@ class Model {
                  const Progress& progress = {}, const CancelToken* cancel = nullptr) const;
 
   // The decoder of an encoder-decoder model over input.target, which follows what input.cache has
-  // seen: its last hidden state [token, width]. memory: the encoder's output. Throws like forward().
+  // seen: its last hidden state [token, width]. memory: the encoder's output. Throws like
+  // forward().
   Tensor decode(const ModelInput& input, const Tensor& memory, Observer* observer = nullptr,
                 const CancelToken* cancel = nullptr) const;
 

@@ -95,7 +95,7 @@ struct StackSpec {
   bool cross = false;  // attends to an encoder's output too
 
   Positions positions = Positions::kNone;
-  std::int64_t position_offset = 0;  // row of the first token in the table of positions
+  std::int64_t position_offset = 0;    // row of the first token in the table of positions
   std::int64_t position_padding = -1;  // this id takes the row of its number and is not counted
   std::int64_t embedding_width = 0;    // of the word embedding; another than width: projected,
   bool project_first = true;           //   before or after positions, types and the norm
@@ -103,7 +103,7 @@ struct StackSpec {
   bool embedding_scale_rounded = false;  // to the type of the embedding's elements
   std::vector<RotarySpec> rotaries;
 
-  float cap = 0;  // soft cap of logits
+  float cap = 0;       // soft cap of logits
   float clip_qkv = 0;  // queries, keys and values are clamped to this; 0: not
   Alibi alibi = Alibi::kNone;
   std::optional<RelativeBias> relative;
@@ -131,10 +131,10 @@ struct StackSpec {
 // What follows the last layer when logits are wanted.
 struct HeadSpec {
   kernels::Activation activation = kernels::Activation::kGelu;  // of the dense layer, if named
-  bool tied = true;       // the word embedding, when the checkpoint has no decoder of its own
+  bool tied = true;           // the word embedding, when the checkpoint has no decoder of its own
   bool bias_required = true;  // where the table names a bias
-  float scale = 1;        // multiplies the logits
-  float cap = 0;          // soft cap, after the scale
+  float scale = 1;            // multiplies the logits
+  float cap = 0;              // soft cap, after the scale
 };
 
 struct ModelSpec : StackSpec {

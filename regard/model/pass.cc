@@ -64,11 +64,11 @@ void apply_norm(const StackSpec& stack, const Norm& norm, std::int64_t width, Te
 void run_layers(const Pass& pass, Tensor* hidden) {
   const StackSpec& stack = pass.stack;
   const std::int64_t n = hidden->shape()[0], width = hidden->shape()[1];
-  PassRoom room{Tensor({n, width}), Tensor({n, stack.heads * stack.head_dim}), Tensor({n, width}),
-                {}, {}};
+  PassRoom room{
+      Tensor({n, width}), Tensor({n, stack.heads * stack.head_dim}), Tensor({n, width}), {}, {}};
   if (pass.cache != nullptr && pass.cache->key.empty())
-    for (auto* part : {&pass.cache->key, &pass.cache->value, &pass.cache->cross_key,
-                       &pass.cache->cross_value})
+    for (auto* part :
+         {&pass.cache->key, &pass.cache->value, &pass.cache->cross_key, &pass.cache->cross_value})
       part->resize(static_cast<std::size_t>(stack.layers));
   // x through a norm that stands before a block, or as it is.
   const auto before = [&](const Norm& norm) -> const Tensor& {
@@ -108,9 +108,8 @@ void run_layers(const Pass& pass, Tensor* hidden) {
     add(*out, stack.residual_scale, hidden);
     apply_norm(stack, w.mlp_after_norm, width, hidden);
     if (!all_finite(*hidden))
-      throw Error(
-          fmt::format("{}: layer {}: expected finite hidden states, found a NaN or infinity",
-                      pass.file, l));
+      throw Error(fmt::format(
+          "{}: layer {}: expected finite hidden states, found a NaN or infinity", pass.file, l));
     show(Point::kHidden, l, hidden);
     if (pass.progress)
       pass.progress(static_cast<double>(l + 1) / static_cast<double>(stack.layers));

@@ -62,10 +62,10 @@ void fill_t5_kind(Config* config, ModelSpec* spec, bool mt5) {
   spec->activation = *activation;
   config->harmless({"is_gated_act", "dense_act_fn", "dropout_rate", "n_positions", "output_past",
                     "is_decoder", "use_relative_attention_bias"});
-  spec->relative = RelativeBias{
-      .buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
-      .max_distance = config->size("relative_attention_max_distance", 1 << 20, 128),
-      .bidirectional = true};
+  spec->relative =
+      RelativeBias{.buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
+                   .max_distance = config->size("relative_attention_max_distance", 1 << 20, 128),
+                   .bidirectional = true};
   if (spec->relative->buckets < 4 || spec->relative->max_distance <= spec->relative->buckets / 2)
     throw config->root()
         .at("relative_attention_num_buckets")
@@ -94,9 +94,9 @@ void fill_mt5(Config* config, ModelSpec* spec) { fill_t5_kind(config, spec, true
 // ---- BART and its kin.
 
 struct BartKind {
-  bool before = false;          // norms before each block, else after
-  bool embedding_norm = true;   // after the embeddings
-  bool final_norm = false;      // after the last layer
+  bool before = false;         // norms before each block, else after
+  bool embedding_norm = true;  // after the embeddings
+  bool final_norm = false;     // after the last layer
   Positions positions = Positions::kLearned;
   std::int64_t offset = 2;
 };
@@ -160,12 +160,26 @@ void fill_bart_kind(Config* config, ModelSpec* spec, const BartKind& kind) {
   spec->decoder = std::move(decoder);
   spec->head.bias_required = false;
   spec->head.tied = config->flag("tie_word_embeddings", true);
-  config->harmless({"num_hidden_layers", "init_std", "classif_dropout", "static_position_embeddings",
-                    "normalize_before", "normalize_embedding", "add_bias_logits",
-                    "add_final_layer_norm", "extra_pos_embeddings", "force_bos_token_to_be_generated",
-                    "share_encoder_decoder_embeddings", "decoder_vocab_size", "num_beams",
-                    "save_step", "gradient_checkpointing", "is_decoder", "max_memory",
-                    "forced_bos_token_id", "early_stopping", "hidden_size"});
+  config->harmless({"num_hidden_layers",
+                    "init_std",
+                    "classif_dropout",
+                    "static_position_embeddings",
+                    "normalize_before",
+                    "normalize_embedding",
+                    "add_bias_logits",
+                    "add_final_layer_norm",
+                    "extra_pos_embeddings",
+                    "force_bos_token_to_be_generated",
+                    "share_encoder_decoder_embeddings",
+                    "decoder_vocab_size",
+                    "num_beams",
+                    "save_step",
+                    "gradient_checkpointing",
+                    "is_decoder",
+                    "max_memory",
+                    "forced_bos_token_id",
+                    "early_stopping",
+                    "hidden_size"});
   const auto start = config->ids("decoder_start_token_id");
   spec->decoder_start = start.empty() ? -1 : start.front();
 }
@@ -180,8 +194,12 @@ void fill_mbart(Config* config, ModelSpec* spec) {
 }
 
 void fill_pegasus(Config* config, ModelSpec* spec) {
-  fill_bart_kind(config, spec, {.before = true, .embedding_norm = false, .final_norm = true,
-                                .positions = Positions::kSinusoidal, .offset = 0});
+  fill_bart_kind(config, spec,
+                 {.before = true,
+                  .embedding_norm = false,
+                  .final_norm = true,
+                  .positions = Positions::kSinusoidal,
+                  .offset = 0});
 }
 
 void fill_marian(Config* config, ModelSpec* spec) {
@@ -189,8 +207,8 @@ void fill_marian(Config* config, ModelSpec* spec) {
   const std::int64_t vocabulary = config->size("vocab_size", kMaximalVocabulary);
   if (config->size("decoder_vocab_size", kMaximalVocabulary, vocabulary) != vocabulary)
     throw config->root().at("decoder_vocab_size").wrong("vocab_size");
-  fill_bart_kind(config, spec, {.embedding_norm = false, .positions = Positions::kSinusoidal,
-                                .offset = 0});
+  fill_bart_kind(config, spec,
+                 {.embedding_norm = false, .positions = Positions::kSinusoidal, .offset = 0});
 }
 
 }  // namespace

@@ -246,19 +246,18 @@ class Loader {
     if (!checkpoint_.find(full)) full += ".weight";
     const std::optional<TensorView> found = checkpoint_.find(full);
     const bool turned = spec.in_out && found && is_plain(found->dtype);
-    TensorView view = checkpoint_.at(
-        full, turned ? Shape{spec.count, in, out} : Shape{spec.count, out, in});
+    TensorView view =
+        checkpoint_.at(full, turned ? Shape{spec.count, in, out} : Shape{spec.count, out, in});
     check_type(full, view);
     const std::int64_t rows = turned ? in : out;
-    view = rows_of(TensorView{view.dtype, {spec.count * rows, view.shape[2]}, view.data,
-                              view.scales},
-                   e * rows, rows);
+    view =
+        rows_of(TensorView{view.dtype, {spec.count * rows, view.shape[2]}, view.data, view.scales},
+                e * rows, rows);
     Weight weight{view, turned, nullptr};
     if (spec.biases) {
-      const std::string bias = prefix_ + numbered(name, l) +
-                               (checkpoint_.find(prefix_ + numbered(name, l) + ".bias")
-                                    ? ".bias"
-                                    : "_bias");
+      const std::string bias =
+          prefix_ + numbered(name, l) +
+          (checkpoint_.find(prefix_ + numbered(name, l) + ".bias") ? ".bias" : "_bias");
       const float* all = vector(bias, spec.count * out);
       weight.bias = all + e * out;
     }
@@ -320,9 +319,9 @@ StackWeights load_stack(const ModelSpec& model, const StackSpec& stack,
   StackWeights out;
   out.words = load.matrix(load.words(), model.vocabulary, stack.embedding_width);
   if (stack.positions == Positions::kLearned)
-    out.positions = load.matrix(names.position_embedding,
-                                stack.max_positions + stack.position_offset,
-                                stack.project_first ? model.width : stack.embedding_width);
+    out.positions =
+        load.matrix(names.position_embedding, stack.max_positions + stack.position_offset,
+                    stack.project_first ? model.width : stack.embedding_width);
   const std::int64_t inner = stack.project_first ? model.width : stack.embedding_width;
   if (stack.types > 0) out.types = load.matrix(names.type_embedding, stack.types, inner);
   out.embedding_norm = load.norm(names.embedding_norm, 0, inner);
@@ -335,8 +334,8 @@ StackWeights load_stack(const ModelSpec& model, const StackSpec& stack,
                                     stack.relative->buckets * stack.heads);
   if (stack.disentangled) {
     const std::int64_t rows = 2 * stack.disentangled->span;
-    float* table = load.vector(load.prefix() + names.relative_embedding + ".weight",
-                               rows * model.width);
+    float* table =
+        load.vector(load.prefix() + names.relative_embedding + ".weight", rows * model.width);
     if (stack.disentangled->normed) {
       const Norm norm = load.norm(names.relative_norm, 0, model.width);
       kernels::layer_norm(table, rows, model.width, norm.gain, norm.bias, stack.norm_epsilon,
@@ -375,9 +374,8 @@ HeadWeights load_head(const ModelSpec& model, const StackSpec& stack, const Stac
                  bias(names.head_dense)};
     out.norm = {load.vector(names.head_norm + ".weight", width), bias(names.head_norm)};
   }
-  out.decoder = {
-      own ? load.matrix_at(decoder + ".weight", model.vocabulary, width) : weights.words,
-      false, nullptr};
+  out.decoder = {own ? load.matrix_at(decoder + ".weight", model.vocabulary, width) : weights.words,
+                 false, nullptr};
   for (const std::string& name : names.head_biases)
     if (checkpoint.find(name)) {
       out.decoder.bias = load.vector(name, model.vocabulary);

@@ -21,7 +21,7 @@ struct Recorded {
 };
 
 Recorded recorded(const RunRequest& request, const std::vector<int>& layers,
-                  const ModelSpec& spec) {
+                  const StackSpec& spec) {
   const std::int64_t kv_heads = spec.kv_heads;
   const auto count = static_cast<std::int64_t>(layers.empty() ? spec.layers : layers.size());
   if (request.heads.empty()) return {count, count * spec.heads, count * kv_heads};
@@ -61,8 +61,8 @@ std::uint64_t Session::record(const RunRequest& request, const std::string& path
     return trace_file_size(trace);
   }
 
-  const Prepared prepared = prepare(request);
-  const ModelSpec& spec = prepared.model->spec();
+  const Prepared prepared = prepare(request, progress, cancel);
+  const StackSpec& spec = prepared.stack();
   const Recorded what = recorded(request, prepared.layers, spec);
   const auto tokens = static_cast<std::int64_t>(prepared.trace.tokens.size());
   RecordPlan plan{tokens, what.heads, what.layers,

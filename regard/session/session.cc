@@ -209,7 +209,8 @@ Trace Session::encode(const RunRequest& request) {
   return trace;
 }
 
-Session::Prepared Session::prepare(const RunRequest& request) {
+Session::Prepared Session::prepare(const RunRequest& request, const Progress& progress,
+                                   const CancelToken* cancel) {
   Prepared prepared;
   Trace& trace = prepared.trace;
   trace = encode(request);
@@ -240,12 +241,20 @@ Session::Prepared Session::prepare(const RunRequest& request) {
     input.types.push_back(token.type);
   }
   if (spec.types == 0) input.types.clear();
-  prepared.layers = layers_to_record(request, spec.layers);
+  continue_text(request, &prepared, progress, cancel);
+  const StackSpec& stack = prepared.stack();
+  prepared.layers = layers_to_record(request, stack.layers);
+  const auto length = static_cast<std::int64_t>(trace.tokens.size());
+  if (stack.trained_positions > 0 && length > stack.trained_positions)
+    trace.notes.push_back(
+        fmt::format("{} tokens: more than the {} that the model was made for; what it attends to "
+                    "beyond them means little",
+                    length, stack.trained_positions));
   return prepared;
 }
 
 Trace Session::run(const RunRequest& request, const Progress& progress, const CancelToken* cancel) {
-  Prepared prepared = prepare(request);
+  Prepared prepared = prepare(request, progress, cancel);
   Trace& trace = prepared.trace;
   Recorder recorder(&trace, prepared.layers);
   prepared.model->forward(prepared.input, &recorder, progress, cancel);

@@ -12,6 +12,7 @@
 
 #include "regard/analysis/explain.h"
 #include "regard/analysis/view.h"
+#include "regard/model/generation.h"
 #include "regard/model/model.h"
 #include "regard/platform/threads.h"
 #include "regard/session/settings.h"
@@ -29,6 +30,19 @@ struct RunRequest {
   bool truncate = false;      // cut to the model's limit instead of failing
   std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
+  // The decoder's side of an encoder-decoder model: a text, which gets the model's first decoder
+  // token, or ids that are used as they are; and whose attention is recorded.
+  std::optional<std::string> target;
+  std::vector<std::int64_t> target_ids;
+  bool use_target_ids = false;
+  AttentionKind kind = AttentionKind::kEncoder;
+  GenerationOptions generation{.tokens = 0};  // continue the text (or target) before recording
+};
+
+// Thread safety: a plain value.
+struct Generated {
+  std::vector<std::int64_t> ids;  // the new tokens
+  std::string text;               // the whole text, or the whole target
 };
 
 // What a recording is going to be, known before the model runs.
@@ -91,6 +105,9 @@ class Session {
   std::uint64_t record(const RunRequest& request, const std::string& path,
                        const std::function<void(const RecordPlan&)>& announce,
                        const Progress& progress = {}, const CancelToken* cancel = nullptr);
+  // Continues the text, or writes the target, without recording. REQUIRES: generation.tokens > 0.
+  Generated generate_text(const RunRequest& request, const Progress& progress = {},
+                          const CancelToken* cancel = nullptr);
   Trace open_trace(const std::string& path) const;
   // Ready-made weights: [query, key], [head, query, key] or [layer, head, query, key] in a .npy
   // file, and a text file with one label a line.
@@ -113,8 +130,18 @@ class Session {
     ModelInput input;
     std::shared_ptr<const Model> model;
     std::vector<int> layers;
+    std::vector<std::int64_t> generated;
+    std::string generated_text;
+    // The stack whose attention is recorded.
+    const StackSpec& stack() const {
+      const ModelSpec& spec = model->spec();
+      return spec.decoder && input.kind != AttentionKind::kEncoder ? *spec.decoder : spec;
+    }
   };
-  Prepared prepare(const RunRequest& request);
+  Prepared prepare(const RunRequest& request, const Progress& progress, const CancelToken* cancel);
+  // The decoder's side, and what is generated.
+  void continue_text(const RunRequest& request, Prepared* prepared, const Progress& progress,
+                     const CancelToken* cancel);
 
   struct State;
   std::unique_ptr<State> state_;
