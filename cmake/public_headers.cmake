@@ -24,6 +24,7 @@ set(REGARD_PUBLIC_HEADERS
     regard/model/model.h
     regard/model/model_spec.h
     regard/model/observer.h
+    regard/model/rotary_spec.h
     regard/model/tensor_names.h
     regard/analysis/explain.h
     regard/analysis/view.h

@@ -9,6 +9,7 @@
 
 #include "regard/kernels/activation.h"
 #include "regard/kernels/normalize.h"
+#include "regard/kernels/rotary.h"
 #include "regard/kernels/softmax.h"
 #include "regard/kernels/testing.h"
 
@@ -178,6 +179,67 @@ TEST_P(Elementwise, LayerNormKeepsNaNInItsRowAndWorksInPlace) {
   EXPECT_FLOAT_EQ(x[3], -1.2247449f);
   EXPECT_EQ(x[4], 0.0f);
   EXPECT_FLOAT_EQ(x[5], 2.4494897f);
+}
+
+TEST_P(Elementwise, RmsNormIsTheFormulaInDoublePrecision) {
+  for (const std::int64_t width : {1, 7, 64, 576}) {
+    for (const float scale : {1e-3f, 1.0f, 1e18f}) {
+      const std::vector<float> x = normal_floats(3 * width, 5, scale);
+      const std::vector<float> gain = normal_floats(width, 6);
+      std::vector<float> y(x.size());
+      rms_norm(x.data(), 3, width, gain.data(), 1e-6f, y.data());
+      for (std::int64_t r = 0; r < 3; ++r) {
+        double squares = 0;
+        for (std::int64_t i = 0; i < width; ++i)
+          squares += std::pow(static_cast<double>(x[static_cast<std::size_t>(r * width + i)]), 2);
+        const double root = std::sqrt(squares / static_cast<double>(width) + 1e-6);
+        for (std::int64_t i = 0; i < width; ++i) {
+          const auto at = static_cast<std::size_t>(r * width + i);
+          const double expected =
+              static_cast<double>(x[at]) / root * static_cast<double>(gain[at % gain.size()]);
+          ASSERT_NEAR(y[at], expected, 1e-6 * std::max(1.0, std::abs(expected)));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, GatedActivationsMultiply) {
+  const std::vector<float> up = normal_floats(1003, 8), gate = normal_floats(1003, 9);
+  std::vector<float> got = gate;
+  activate_gated(Activation::kSilu, got.data(), up.data(), 1003);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], formula(Activation::kSilu, gate[i]) * static_cast<double>(up[i]), 2e-6);
+}
+
+// A pair is a complex number times e^(i angle).
+TEST_P(Elementwise, RotaryTurnsPairs) {
+  for (const bool neighbours : {false, true}) {
+    for (const std::int64_t pairs : {1, 5, 16}) {
+      const std::int64_t dim = 2 * pairs + 3, rows = 4;
+      std::vector<float> frequencies, x = normal_floats(rows * dim, 10);
+      for (std::int64_t i = 0; i < pairs; ++i)
+        frequencies.push_back(1.0f / static_cast<float>(i + 1));
+      std::vector<float> cosine(static_cast<std::size_t>(rows * pairs)), sine(cosine);
+      rotary_table(frequencies, 100, rows, 1.5f, cosine.data(), sine.data());
+      std::vector<float> turned = x;
+      rotate(turned.data(), rows, dim, pairs, neighbours, cosine.data(), sine.data());
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t i = 0; i < pairs; ++i) {
+          const auto a = static_cast<std::size_t>(r * dim + (neighbours ? 2 * i : i));
+          const std::size_t b = neighbours ? a + 1 : a + static_cast<std::size_t>(pairs);
+          const double angle =
+              static_cast<double>(frequencies[static_cast<std::size_t>(i)] * (100.0f + r));
+          const double c = 1.5 * std::cos(angle), s = 1.5 * std::sin(angle);
+          ASSERT_NEAR(turned[a], x[a] * c - x[b] * s, 1e-6);
+          ASSERT_NEAR(turned[b], x[b] * c + x[a] * s, 1e-6);
+        }
+        for (std::int64_t i = 2 * pairs; i < dim; ++i)
+          ASSERT_EQ(turned[static_cast<std::size_t>(r * dim + i)],
+                    x[static_cast<std::size_t>(r * dim + i)]);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -35,9 +35,9 @@ TEST_F(Gguf, SmolLm2LinksItAndTiredToAnimal) {
   const Trace trace = run("REGARD_SMOLLM2", kSmolLm2);
   if (trace.layers.empty()) GTEST_SKIP() << "REGARD_SMOLLM2 names no file";
   const AttentionMap map = trace.map({13, 8});
-  EXPECT_NEAR(map.cell(8, 1), 0.7496, 5e-4);    // it -> animal
-  EXPECT_NEAR(map.cell(11, 1), 0.4048, 5e-4);   // tired -> animal
-  EXPECT_NEAR(map.cell(11, 8), 0.4117, 5e-4);   // tired -> it
+  EXPECT_NEAR(map.cell(8, 1), 0.7496, 5e-4);   // it -> animal
+  EXPECT_NEAR(map.cell(11, 1), 0.4048, 5e-4);  // tired -> animal
+  EXPECT_NEAR(map.cell(11, 8), 0.4117, 5e-4);  // tired -> it
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "regard/attention/score.h"
 #include "regard/kernels/activation.h"
+#include "regard/model/rotary_spec.h"
 #include "regard/model/tensor_names.h"
 #include "regard/platform/json.h"
 
@@ -26,22 +27,6 @@ enum class FusedLayout {
 // What the gains of the query's and key's normalisation belong to.
 enum class QkNorm { kNone, kSharedHead, kEachHead, kWhole };
 enum class Router { kSoftmaxAll, kSoftmaxChosen };  // softmax before or after the choice of k
-
-// Rotary positions (Su et al. 2021) and what stretches them.
-struct RotarySpec {
-  bool neighbours = false;         // pairs (2i, 2i + 1); else (i, i + pairs)
-  std::vector<float> frequencies;  // [pairs], radians a position
-  float magnitude = 1;             // multiplies cosine and sine
-  // Longrope: texts of more than `original` tokens turn at these instead, at every position.
-  std::vector<float> long_frequencies;
-  std::int64_t original = 0;
-  // Dynamic: for n > original tokens base becomes base * (factor n / original - (factor - 1)) ^
-  // (dims / (dims - 2)).
-  double dynamic_factor = 0, base = 0;
-};
-
-// The frequencies for a text of n tokens.
-std::vector<float> frequencies_for(const RotarySpec& spec, std::int64_t tokens);
 
 // What may differ from layer to layer.
 struct LayerSpec {

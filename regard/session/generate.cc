@@ -8,7 +8,7 @@
 #include "regard/model/generation.h"
 #include "regard/platform/error.h"
 #include "regard/platform/utf8.h"
-#include "regard/session/session.h"
+#include "regard/session/prepared.h"
 
 namespace regard {
 namespace {
@@ -116,8 +116,8 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
   ModelInput& input = prepared->input;
   Trace& trace = prepared->trace;
   const bool two_stacks = spec.decoder.has_value();
-  if (!two_stacks && (request.target || request.use_target_ids ||
-                      request.kind != AttentionKind::kEncoder))
+  if (!two_stacks &&
+      (request.target || request.use_target_ids || request.kind != AttentionKind::kEncoder))
     throw Error(fmt::format("{}: expected an encoder-decoder model for its decoder's side, found "
                             "{}",
                             trace.model, spec.architecture),
@@ -153,11 +153,11 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
     auto& to = two_stacks ? input.target : input.ids;
     to.insert(to.end(), ids.begin(), ids.end());
     if (!input.types.empty() && !two_stacks) input.types.resize(input.ids.size(), 0);
-    prepared->generated = ids;
+    prepared->generated.ids = ids;
     trace.notes.push_back(fmt::format("generated: the last {} tokens", ids.size()));
   }
   if (request.kind == AttentionKind::kEncoder) {
-    prepared->generated_text = two_stacks ? target.text : trace.text;
+    prepared->generated.text = two_stacks ? target.text : trace.text;
     return;
   }
   if (input.target.empty())
@@ -168,15 +168,14 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
   target.model = trace.model;
   target.notes = trace.notes;
   trace = std::move(target);
-  prepared->generated_text = trace.text;
+  prepared->generated.text = trace.text;
 }
 
 Generated Session::generate_text(const RunRequest& request, const Progress& progress,
                                  const CancelToken* cancel) {
   RunRequest plain = request;
   plain.kind = AttentionKind::kEncoder;
-  const Prepared prepared = prepare(plain, progress, cancel);
-  return {prepared.generated, prepared.generated_text};
+  return prepare(plain, progress, cancel).generated;
 }
 
 }  // namespace regard

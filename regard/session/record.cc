@@ -9,7 +9,7 @@
 #include "regard/attention/forward.h"
 #include "regard/model/observer.h"
 #include "regard/platform/error.h"
-#include "regard/session/session.h"
+#include "regard/session/prepared.h"
 #include "regard/trace/trace_writer.h"
 
 namespace regard {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening models, reading texts, running, and making traces of other people's matrices.
-#include "regard/session/session.h"
+#include "regard/session/prepared.h"
 
 #include <algorithm>
 #include <array>

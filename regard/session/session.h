@@ -30,8 +30,8 @@ struct RunRequest {
   bool truncate = false;      // cut to the model's limit instead of failing
   std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
-  // The decoder's side of an encoder-decoder model: a text, which gets the model's first decoder
-  // token, or ids that are used as they are; and whose attention is recorded.
+  // The decoder's side of an encoder-decoder model: a text, before which the model's first decoder
+  // token is put, or ids as they are; and whose attention is recorded.
   std::optional<std::string> target;
   std::vector<std::int64_t> target_ids;
   bool use_target_ids = false;
@@ -39,7 +39,6 @@ struct RunRequest {
   GenerationOptions generation{.tokens = 0};  // continue the text (or target) before recording
 };
 
-// Thread safety: a plain value.
 struct Generated {
   std::vector<std::int64_t> ids;  // the new tokens
   std::string text;               // the whole text, or the whole target
@@ -123,21 +122,7 @@ class Session {
   std::int64_t find_unit(const std::vector<Unit>& units, const std::string& word) const;
 
  private:
-  // What run() and record() have in common: the text encoded and cut, the model's input, the layers
-  // to record (all when empty).
-  struct Prepared {
-    Trace trace;
-    ModelInput input;
-    std::shared_ptr<const Model> model;
-    std::vector<int> layers;
-    std::vector<std::int64_t> generated;
-    std::string generated_text;
-    // The stack whose attention is recorded.
-    const StackSpec& stack() const {
-      const ModelSpec& spec = model->spec();
-      return spec.decoder && input.kind != AttentionKind::kEncoder ? *spec.decoder : spec;
-    }
-  };
+  struct Prepared;  // prepared.h
   Prepared prepare(const RunRequest& request, const Progress& progress, const CancelToken* cancel);
   // The decoder's side, and what is generated.
   void continue_text(const RunRequest& request, Prepared* prepared, const Progress& progress,

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generation with kept keys and values against forward passes over the whole text each time.
+#include "regard/model/generation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "regard/model/golden.h"
+#include "regard/platform/error.h"
+
+namespace regard {
+namespace {
+
+Model open_case(const std::string& name) {
+  return Model::open((kGolden / "models" / name).string());
+}
+
+// Logits of the token after `ids`, from a whole forward pass.
+Tensor next_logits(const Model& model, ModelInput input, const std::vector<std::int64_t>& ids) {
+  (model.spec().decoder ? input.target : input.ids) = ids;
+  input.kind = AttentionKind::kDecoder;
+  const Tensor hidden = model.forward(input);
+  return model.language_logits(hidden.data() + hidden.size() - hidden.shape()[1], 1);
+}
+
+class Generation : public testing::TestWithParam<std::string> {};
+
+// phi3_longrope_short crosses its original length of 48 on the way, llama_dynamic its 24.
+TEST_P(Generation, GreedyEqualsWholeForwardPasses) {
+  const Model model = open_case(GetParam());
+  ModelInput input;
+  for (std::int64_t i = 0; i < 17; ++i) input.ids.push_back((7 * i + 3) % 61);
+  if (model.spec().decoder) input.target = {2, 9, 4};
+  std::vector<std::int64_t> ids = model.spec().decoder ? input.target : input.ids;
+  const std::vector<std::int64_t> got =
+      generate(model, input, {.tokens = 34, .stop_at_end = false});
+  const auto room = model.spec().decoder ? model.spec().decoder->max_positions
+                                         : model.spec().max_positions;
+  for (std::size_t i = 0; i < 34 && (room == 0 || std::ssize(ids) < room); ++i) {
+    const Tensor logits = next_logits(model, input, ids);
+    ids.push_back(choose_token(logits.data(), logits.size(), 0, 1, 0));
+    ASSERT_LT(i, got.size());
+    ASSERT_EQ(got[i], ids.back()) << "token " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Generation,
+                         testing::Values("llama", "llama_dynamic", "gemma3", "phi3_longrope_short",
+                                         "gpt2", "bloom", "falcon_alibi", "gpt_oss", "t5", "bart"));
+
+TEST(GenerationOptionsTest, OneSeedGivesOneText) {
+  const Model model = open_case("llama");
+  ModelInput input;
+  input.ids = {5, 6, 7};
+  const GenerationOptions options{
+      .tokens = 20, .temperature = 1.5f, .seed = 11, .stop_at_end = false};
+  GenerationOptions other = options;
+  other.seed = 12;
+  EXPECT_EQ(generate(model, input, options), generate(model, input, options));
+  EXPECT_NE(generate(model, input, options), generate(model, input, other));
+}
+
+TEST(GenerationOptionsTest, EncodersCannotContinueAText) {
+  ModelInput input;
+  input.ids = {5, 6, 7};
+  EXPECT_THROW(generate(open_case("roberta"), input, {}), Error);
+  EXPECT_THROW(generate(open_case("llama"), input, {.tokens = 0}), Error);
+  EXPECT_THROW(generate(open_case("llama"), input, {.top_p = 0}), Error);
+}
+
+// As many beams as tokens in the vocabulary see every text of two tokens.
+TEST(BeamSearch, FindsTheLikeliestOfAllTexts) {
+  const Model model = open_case("llama");
+  ModelInput input;
+  input.ids = {5, 6, 7};
+  const std::int64_t vocabulary = model.spec().vocabulary;
+  const auto log_probability = [&](const std::vector<std::int64_t>& ids, std::int64_t id) {
+    const Tensor logits = next_logits(model, input, ids);
+    double sum = 0;
+    for (float x : logits.span()) sum += std::exp(static_cast<double>(x));
+    return static_cast<double>(logits.data()[id]) - std::log(sum);
+  };
+  double best = -1e30;
+  std::vector<std::int64_t> text;
+  for (std::int64_t a = 0; a < vocabulary; ++a) {
+    const double first = log_probability(input.ids, a);
+    if (first < best) continue;  // a second token makes no text likelier
+    std::vector<std::int64_t> longer = input.ids;
+    longer.push_back(a);
+    for (std::int64_t b = 0; b < vocabulary; ++b) {
+      const double both = first + log_probability(longer, b);
+      if (both > best) {
+        best = both;
+        text = {a, b};
+      }
+    }
+  }
+  EXPECT_EQ(generate(model, input, {.tokens = 2, .beams = vocabulary, .stop_at_end = false}), text);
+}
+
+// Probabilities 0.5, 0.3 and 0.2 of tokens 1, 2 and 0.
+TEST(ChooseToken, SamplesFromTheNucleus) {
+  const float logits[] = {std::log(0.2f), std::log(0.5f), std::log(0.3f)};
+  EXPECT_EQ(choose_token(logits, 3, 1, 1, 0.49), 1);
+  EXPECT_EQ(choose_token(logits, 3, 1, 1, 0.51), 2);
+  EXPECT_EQ(choose_token(logits, 3, 1, 1, 0.81), 0);
+  EXPECT_EQ(choose_token(logits, 3, 1, 0.7f, 0.62), 1);  // 0.5 of the 0.8 that is kept is 0.625
+  EXPECT_EQ(choose_token(logits, 3, 1, 0.7f, 0.99), 2);
+  EXPECT_EQ(choose_token(logits, 3, 1, 0.1f, 0.99), 1);
+  EXPECT_EQ(choose_token(logits, 3, 0, 1, 0.99), 1);
+  EXPECT_EQ(choose_token(logits, 3, 0.01f, 1, 0.99), 1);
+}
+
+}  // namespace
+}  // namespace regard
