@@ -27,6 +27,7 @@ import pathlib
 import platform
 import re
 import shutil
+import zlib
 
 import safetensors.torch
 import torch
@@ -392,6 +393,15 @@ def make(name, case, seed):
           + ", ".join(f"{key} {value:.1e}" for key, value in tolerance.items()), flush=True)
 
 
+def seed_of(name):
+    """The seed that the case was made with, so that it can be made again; else one of its name."""
+    path = FOLDER / name / "expected.safetensors"
+    if not path.exists():
+        return zlib.crc32(name.encode())
+    with safetensors.safe_open(path, "pt") as file:
+        return int(file.metadata()["seed"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="make the cases whose names begin so")
@@ -403,11 +413,11 @@ def main():
     falcon_with_alibi_once()
     torch.set_num_threads(1)  # the sums' order, and so the files, stay the same
     failures = []
-    for seed, name in enumerate(CASES, start=3000):
+    for name in CASES:
         if not name.startswith(only) or (options.new and (FOLDER / name).exists()):
             continue
         try:
-            make(name, CASES[name], seed)
+            make(name, CASES[name], seed_of(name))
         except (Exception, SystemExit) as failure:  # the other cases are made first
             failures.append(f"{name}: {failure}")
             print(failures[-1], flush=True)

@@ -37,8 +37,8 @@ TEST_P(Generation, GreedyEqualsWholeForwardPasses) {
   std::vector<std::int64_t> ids = model.spec().decoder ? input.target : input.ids;
   const std::vector<std::int64_t> got =
       generate(model, input, {.tokens = 34, .stop_at_end = false});
-  const auto room = model.spec().decoder ? model.spec().decoder->max_positions
-                                         : model.spec().max_positions;
+  const auto room =
+      model.spec().decoder ? model.spec().decoder->max_positions : model.spec().max_positions;
   for (std::size_t i = 0; i < 34 && (room == 0 || std::ssize(ids) < room); ++i) {
     const Tensor logits = next_logits(model, input, ids);
     ids.push_back(choose_token(logits.data(), logits.size(), 0, 1, 0));

@@ -40,5 +40,26 @@ TEST_F(Gguf, SmolLm2LinksItAndTiredToAnimal) {
   EXPECT_NEAR(map.cell(11, 8), 0.4117, 5e-4);  // tired -> it
 }
 
+const std::vector<std::int64_t> kGemma3 = {2,    818,  7626, 3782, 236789, 236745, 4071,  506,
+                                           7363, 1547, 625,  691,  2311,   20718,  236761};
+
+TEST_F(Gguf, Gemma3LinksItAndTiredToAnimal) {
+  const Trace trace = run("REGARD_GEMMA3", kGemma3);
+  if (trace.layers.empty()) GTEST_SKIP() << "REGARD_GEMMA3 names no file";
+  EXPECT_NEAR(trace.map({7, 0}).cell(10, 2), 0.3856, 5e-4);  // it -> animal
+  EXPECT_NEAR(trace.map({4, 0}).cell(13, 2), 0.4266, 5e-4);  // tired -> animal
+}
+
+// Greedy, by transformers from the dequantised model.
+TEST_F(Gguf, SmolLm2ContinuesAsTransformersDoes) {
+  const char* file = std::getenv("REGARD_SMOLLM2");
+  if (file == nullptr || *file == '\0') GTEST_SKIP() << "REGARD_SMOLLM2 names no file";
+  ModelInput input;
+  input.ids = kSmolLm2;
+  EXPECT_EQ(
+      generate(Model::open(file), input, {.tokens = 12}),
+      (std::vector<std::int64_t>{198, 198, 504, 2798, 6330, 314, 253, 8170, 1183, 282, 253, 9619}));
+}
+
 }  // namespace
 }  // namespace regard
