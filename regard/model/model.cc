@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <filesystem>
 
 #include "regard/kernels/matmul.h"
 #include "regard/kernels/normalize.h"
@@ -125,7 +126,10 @@ void check_input(const ModelInput& input, std::int64_t before) {
 
 ModelSpec Model::read_spec(const Checkpoint& checkpoint) {
   if (checkpoint.gguf() != nullptr) return read_gguf_spec(checkpoint);
-  const std::string path = checkpoint.path() + "/config.json";
+  const std::filesystem::path place(checkpoint.path());
+  const std::filesystem::path folder =
+      std::filesystem::is_directory(place) ? place : place.parent_path();
+  const std::string path = (folder / "config.json").string();
   const JsonDocument config = JsonDocument::parse(read_text_file(path, 16 << 20), path);
   return read_model_spec(config.root());
 }

@@ -34,8 +34,9 @@ struct ModelInput {
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
 class Model {
  public:
-  // A folder with config.json and weights, or a GGUF file. Weights stay in the mapped files. Throws
-  // Error for an unknown architecture or key, a missing tensor, a wrong shape or dtype.
+  // A folder with config.json and weights, a file of weights beside its config.json, or a GGUF
+  // file. Weights stay in the mapped files. Throws Error for an unknown architecture or key, a
+  // missing tensor, a wrong shape or dtype.
   static Model open(const std::string& path);
 
   // What a checkpoint's config.json or metadata say, without its tensors.
