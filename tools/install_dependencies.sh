@@ -49,6 +49,11 @@ if [[ $what == check ]]; then
   header gmock/gmock.h libgmock-dev
   header benchmark/benchmark.h libbenchmark-dev
   command_of pdftoppm poppler-utils
+  if [[ $(uname -m) != aarch64 ]]; then
+    command_of aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+    command_of qemu-aarch64 qemu-user
+    file_of /usr/src/googletest/googletest/src/gtest-all.cc googletest
+  fi
 fi
 
 ((${#missing[@]})) || exit 0
