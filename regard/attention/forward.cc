@@ -130,12 +130,7 @@ class Pass {
       std::fill_n(sums, columns_, 0.0f);
       std::fill_n(maxima, columns_, 0.0f);
     }
-    const std::int64_t group = in_.heads / in_.kv_heads;
-    if (band == bands_ - 1 && head % group == 0) {
-      check_finite(key_, head / group, 0, in_.keys, in_.dim, in_.key_valid, head, "key");
-      check_finite(value_, head / group, 0, in_.keys, in_.value_dim, in_.key_valid, head,
-                   "value of key");
-    }
+    if (band == bands_ - 1 && head % group() == 0) check_keys(head);
     scratch->fit(in_.dim, in_.value_dim, sums != nullptr ? columns_ : 0);
     const std::int64_t end = std::min(in_.queries, (band + 1) * edge_);
     for (std::int64_t row = band * edge_; row < end; row += kQueryBlock) {
@@ -157,10 +152,26 @@ class Pass {
   }
 
  private:
+  std::int64_t group() const { return in_.heads / in_.kv_heads; }
+
+  // Keys and values of the group that `head` is of; the group's first head is named.
+  void check_keys(std::int64_t head) const {
+    const std::int64_t kv = head / group(), first = kv * group();
+    check_finite(key_, kv, 0, in_.keys, in_.dim, in_.key_valid, first, "key");
+    check_finite(value_, kv, 0, in_.keys, in_.value_dim, in_.key_valid, first, "value of key");
+  }
+
+  // Throws what made a row overflow: a key or value that another task has yet to look at, else the
+  // row itself.
+  [[noreturn]] void fail_overflow(std::int64_t head, std::int64_t q, const char* expected) const {
+    check_keys(head);
+    throw Error::at("", fmt::format("head {}, query {}", head, q), expected, "an overflow");
+  }
+
   Block prepare(std::int64_t head, std::int64_t row, std::int64_t rows, Scratch* scratch,
                 bool overview) const {
     check_finite(query_, head, row, row + rows, in_.dim, nullptr, head, "query");
-    const std::int64_t kv = head / (in_.heads / in_.kv_heads);
+    const std::int64_t kv = head / group();
     Block b{};
     b.head.key = key_.head(kv);
     b.head.key_valid = in_.key_valid;
@@ -205,8 +216,7 @@ class Pass {
       const bool empty = total == 0.0;
       double lse = empty ? -kInfinity : static_cast<double>(b.reference[r]) + std::log(total);
       if (!(lse < kInfinity) || (!empty && b.reference[r] == kNoReference))
-        throw Error::at("", fmt::format("head {}, query {}", head, b.row_begin + r),
-                        "logits within the range of float", "an overflow");
+        fail_overflow(head, b.row_begin + r, "logits within the range of float");
       double kept = 1.0;  // what the sink leaves
       if (b.head.terms.sinks != nullptr) {
         const double sink = b.head.terms.sinks[0];
@@ -225,8 +235,7 @@ class Pass {
     for (std::int64_t r = row; r < row + rows; ++r)
       if (!HWY_DYNAMIC_DISPATCH(all_finite)(out_.out + (r * in_.heads + head) * in_.value_dim,
                                             in_.value_dim))
-        throw Error::at("", fmt::format("head {}, query {}", head, r),
-                        "an output within the range of float", "an overflow");
+        fail_overflow(head, r, "an output within the range of float");
   }
 
   const AttentionInput& in_;
