@@ -22,6 +22,7 @@
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
 #include "regard/platform/threads.h"
+#include "regard/render/labels.h"
 #include "regard/trace/trace.h"
 
 namespace regard::cli {
@@ -214,13 +215,28 @@ void measure_kernels(Report* report, const std::function<void(std::string_view)>
   report->kernels.push_back(exponentials);
 }
 
-// Operations of the matrix products and of attention in one pass over n tokens.
+// Operations of the matrix products and of attention over the visible pairs in one pass over n
+// tokens of a single stack; 0, not counted, for what has a router or a second stack.
 double forward_operations(const ModelSpec& spec, std::int64_t n) {
+  if (spec.experts || spec.decoder) return 0;
   const double inner = static_cast<double>(spec.heads * spec.head_dim);
-  const double width = static_cast<double>(spec.width), tokens = static_cast<double>(n);
-  const double layer = 2 * tokens * width * (4 * inner + 2 * static_cast<double>(spec.mlp_width)) +
-                       4 * tokens * tokens * inner;
-  return layer * static_cast<double>(spec.layers);
+  const double shared = static_cast<double>(spec.kv_heads * spec.head_dim);
+  const double mlp = (spec.gated ? 3.0 : 2.0) * static_cast<double>(spec.mlp_width);
+  const double products =
+      2.0 * static_cast<double>(n * spec.width) * (2 * inner + 2 * shared + mlp);
+  double operations = products * static_cast<double>(spec.layers);
+  for (const LayerSpec& layer : spec.layer) {
+    ScoreSpec score;
+    score.causal = spec.causal;
+    score.window = layer.window;
+    std::int64_t pairs = 0;
+    for (std::int64_t q = 0; q < n; ++q) {
+      const ScoreSpec::Range seen = score.visible(q, n, n);
+      pairs += seen.end - seen.begin;
+    }
+    operations += 4.0 * static_cast<double>(pairs) * inner;
+  }
+  return operations;
 }
 
 void measure_model(Context& context, const Options& options, Report* report,
@@ -267,7 +283,7 @@ std::string as_text(const Report& report) {
   text += fmt::format("\nrecord, of attention's time (d 64, N 2048): {:+.1f} %\n",
                       report.attention_capture * 100);
   if (report.model.empty()) return text + "no model: ./try fetches the default one\n";
-  text += fmt::format("\n{}\n", report.model);
+  text += fmt::format("\n{}\n", one_line(report.model));
   for (const Measurement& m : report.forward) row(m);
   return text +
          fmt::format("record, of the longest pass: {:+.1f} %\n", report.forward_capture * 100);

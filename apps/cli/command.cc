@@ -249,10 +249,14 @@ void choose_heads(const std::optional<int>& layer, const std::string& head, View
     const auto plain = number<int>(part);
     if (named && layer && named->layer != *layer)
       throw usage(fmt::format("--head {}: not in --layer {}", part, *layer));
+    const auto add = [&](HeadId id) {  // each once
+      std::vector<HeadId>& heads = request->heads;
+      if (std::find(heads.begin(), heads.end(), id) == heads.end()) heads.push_back(id);
+    };
     if (named) {
-      request->heads.push_back(*named);
+      add(*named);
     } else if (plain && *plain >= 0 && layer) {
-      request->heads.push_back({*layer, *plain});
+      add({*layer, *plain});
     } else {
       throw usage(
           fmt::format("--head: expected L3H1, a number (a list of numbers with --layer), a "

@@ -22,11 +22,16 @@ void explain_word(Context& context, const Options& options) {
   if (request.mean || request.heads.size() > 1)
     throw Error("--head: expected one head to explain", Error::Kind::kUsage);
   if (!options.level.empty()) request.level = level_named(options.level);
+  if (request.level == Level::kSentence)
+    throw Error("--level: expected word or token, found sentence", Error::Kind::kUsage);
   request.word = options.word;
 
   Session& session = context.session();
   if (!options.trace.empty() && (options.input.text || options.input.ids))
     throw Error("TEXT or --ids, --trace: expected one of them", Error::Kind::kUsage);
+  if (!options.trace.empty() &&
+      (!options.input.model.empty() || options.input.pair || options.input.truncate))
+    throw Error("--model, --pair, --truncate: go with TEXT, not with --trace", Error::Kind::kUsage);
   Trace trace = options.trace.empty() ? run(context, run_request(options.input))
                                       : session.open_trace(options.trace);
   const View view = session.view(trace, request);

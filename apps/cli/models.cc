@@ -11,6 +11,8 @@
 #include "apps/cli/command.h"
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/platform/utf8.h"
+#include "regard/render/labels.h"
 #include "regard/session/hub_pull.h"
 
 namespace regard::cli {
@@ -33,21 +35,22 @@ std::string list_as_text(const Context& context, const std::vector<ModelEntry>& 
   if (entries.empty())
     return fmt::format(
         "no models in {}; ./try fetches all-MiniLM-L6-v2, `regard models pull ID` any other\n",
-        where);
+        one_line(where));
   std::size_t width = 4, architecture = 12;
   for (const ModelEntry& entry : entries) {
-    width = std::max(width, entry.name.size());
-    architecture = std::max(architecture, entry.architecture.size());
+    width = std::max(width, display_width(one_line(entry.name)));
+    architecture = std::max(architecture, display_width(one_line(entry.architecture)));
   }
   std::string text = fmt::format("{:<{}}  {:<{}}  {:>6}  {:>5}  {:>12}\n", "name", width,
                                  "architecture", architecture, "layers", "heads", "size");
-  for (const ModelEntry& entry : entries)
-    text += entry.opens
-                ? fmt::format("{:<{}}  {:<{}}  {:>6}  {:>5}  {:>12}\n", entry.name, width,
-                              entry.architecture, architecture, entry.layers, entry.heads,
-                              megabytes(entry.bytes))
-                : fmt::format("{:<{}}  cannot be opened: {}\n", entry.name, width, entry.note);
-  return text + "in " + where + "\n";
+  for (const ModelEntry& entry : entries) {
+    const std::string name = pad_to(one_line(entry.name), width);
+    text += entry.opens ? fmt::format("{}  {}  {:>6}  {:>5}  {:>12}\n", name,
+                                      pad_to(one_line(entry.architecture), architecture),
+                                      entry.layers, entry.heads, megabytes(entry.bytes))
+                        : fmt::format("{}  cannot be opened: {}\n", name, one_line(entry.note));
+  }
+  return text + "in " + one_line(where) + "\n";
 }
 
 std::string list_as_json(const std::vector<ModelEntry>& entries) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // regard show: attention as a grid, a picture or data.
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
@@ -133,7 +135,7 @@ void write_view(Context& context, const Options& options, const View& view, Form
       case Format::kJson:
         return write_json(view, sink);
       case Format::kCsv:
-        return write_csv(view, sink);
+        return write_csv(view, sink, options.output.empty() && isatty(STDOUT_FILENO) != 0);
       case Format::kPng:
         return sink(draw(view, PictureFormat::kPng, picture));
       case Format::kSvg:

@@ -82,7 +82,8 @@ void add_tile(CLI::App& app, Context& context) {
   verb->add_option("--head", options->head, "L3H1");
   verb->add_option("--rows", options->rows, "Queries first:end; all of them unless given");
   verb->add_option("--cols", options->columns, "Keys first:end; all of them unless given");
-  verb->add_option("--size", options->size, "Cells along an edge, at most");
+  verb->add_option("--size", options->size,
+                   "Cells along an edge; fewer where the region has fewer");
   verb->add_option("--pool", options->pool, "mean, max or sum of the weights in a cell");
   verb->add_option("-o,--output", options->output, "File to write: .npy");
   verb->add_option("--format", options->format, "npy, to standard output");

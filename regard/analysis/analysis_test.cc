@@ -170,6 +170,16 @@ TEST(HeadChoice, PrefersALoneFarLinkToASink) {
             "4 words apart");
 }
 
+TEST(HeadChoice, NeverFallsOnTwoCopiesOfOneWordWhateverTheirCase) {
+  const Trace trace = sink_and_link();
+  std::vector<Unit> units = units_of(trace, Level::kWord);
+  units[0].text = "Straße";
+  units[4].text = "STRASSE";
+  EXPECT_NE(choose_head(trace, trace.heads(), units).link.query, 4);
+  for (const Link& link : strongest_links(trace, trace.heads(), units, 9))
+    EXPECT_FALSE(link.query == 4 && link.key == 0);
+}
+
 TEST(HeadChoice, NeverFallsOnNeighboursOrSpecialTokensOrPunctuation) {
   Trace trace = ids(3);
   give_weights(&trace, 1, 3, {0, 0, 1, 0, 1, 0, 1, 0, 0});

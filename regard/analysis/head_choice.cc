@@ -4,12 +4,15 @@
 #include "regard/analysis/head_choice.h"
 
 #include <fmt/format.h>
+#include <unicode/unistr.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "regard/analysis/unit_rows.h"
@@ -20,6 +23,11 @@ namespace {
 
 constexpr std::int64_t kCells = std::int64_t{1} << 22;  // of one head's map that are looked at
 constexpr std::size_t kLinksOfQuery = 3;
+
+std::string fold_case(const std::string& text) {
+  std::string folded;
+  return icu::UnicodeString::fromUTF8(text).foldCase().toUTF8String(folded);
+}
 
 struct Scored {
   Link link;
@@ -49,6 +57,11 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
     for (std::size_t k = 0; k < width; ++k)
       column[k] += static_cast<double>(weights[r * width + k]);
   const double others = static_cast<double>(rows.size() - 1);
+  // Equal numbers: copies of one word, whatever the case.
+  std::map<std::string, std::size_t> words;
+  std::vector<std::size_t> folded;
+  for (const Unit& unit : units)
+    folded.push_back(words.try_emplace(fold_case(unit.text), words.size()).first->second);
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const std::int64_t q = rows[r];
     if (only && q != *only) continue;
@@ -56,6 +69,7 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
     for (std::size_t k = 0; k < width; ++k) {
       const std::int64_t distance = std::abs(q - static_cast<std::int64_t>(k));
       if (distance < 2 || !units[k].wordlike) continue;
+      if (folded[static_cast<std::size_t>(q)] == folded[k]) continue;
       const float weight = weights[r * width + k];
       const double contrast = weight - (column[k] - weight) / others;
       if (contrast <= 0) continue;

@@ -43,7 +43,7 @@ struct HeadMap {
   std::vector<float> weights;  // [rows, columns]
   // Instead of weights, for a map too large to hold: puts rows [begin, end) into
   // out [end - begin, columns]. Valid as long as the trace.
-  std::function<void(std::int64_t begin, std::int64_t end, float* out)> read;
+  std::function<void(std::int64_t begin, std::int64_t end, float* out)> read{};
 };
 HeadMap head_map(const Trace& trace, HeadId id, const std::vector<Unit>& units);
 HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations, softmax and layer normalisation against the formula in double precision.
+// Activations, softmax, normalisations and rotations against the formula in double precision.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -165,6 +165,87 @@ TEST_P(Elementwise, LayerNormMatchesDouble) {
               1e-6 * (std::abs(scaled) + std::abs(double{bias[at]}) + std::abs(double{gain[at]}));
           ASSERT_NEAR(out.floats()[r * width + i], expected, allowed) << width << " " << mean;
         }
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, RmsNormMatchesDoubleAlsoInPlace) {
+  for (const float magnitude : {1e-3f, 1.0f, 1e10f}) {
+    for (std::int64_t width = 1; width <= 384; width = width < 67 ? width + 1 : width + 317) {
+      constexpr std::int64_t kRows = 2;
+      const auto x = normal_floats(kRows * width, 11, magnitude), gain = normal_floats(width, 12);
+      GuardedMemory memory(x.size() * 4);
+      std::copy(x.begin(), x.end(), memory.floats());
+      rms_norm(memory.floats(), kRows, width, gain.data(), 1e-6f, memory.floats());
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        double squares = 0.0;
+        for (std::int64_t i = 0; i < width; ++i)
+          squares += std::pow(double{x[static_cast<std::size_t>(r * width + i)]}, 2);
+        const double root = std::sqrt(squares / static_cast<double>(width) + double{1e-6f});
+        for (std::int64_t i = 0; i < width; ++i) {
+          const double expected = double{x[static_cast<std::size_t>(r * width + i)]} / root *
+                                  double{gain[static_cast<std::size_t>(i)]};
+          ASSERT_NEAR(memory.floats()[r * width + i], expected, 1e-6 * std::abs(expected))
+              << width << " " << magnitude;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, GatedActivationsAreTheActivationTimesTheOther) {
+  for (std::int64_t count = 1; count <= 67; ++count) {
+    const auto x = normal_floats(count, 13, 3.0f), up = normal_floats(count, 14, 100.0f);
+    for (const Activation kind : kAll) {
+      GuardedMemory gate(x.size() * 4), other(x.size() * 4);
+      std::copy(x.begin(), x.end(), gate.floats());
+      std::copy(up.begin(), up.end(), other.floats());
+      activate_gated(kind, gate.floats(), other.floats(), count);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double active = formula(kind, double{x[i]}), by = double{up[i]};
+        ASSERT_NEAR(gate.floats()[i], active * by,
+                    std::abs(by) * std::max(2e-7, 1e-6 * std::abs(active)) * 1.1)
+            << static_cast<int>(kind) << " at " << x[i];
+        ASSERT_EQ(other.floats()[i], up[i]);
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, RotationTurnsPairsByTheirAngleAndLeavesTheRest) {
+  constexpr std::int64_t kRows = 3, kFirst = 1000;
+  for (std::int64_t pairs = 1; pairs <= 40; ++pairs) {
+    for (const bool neighbours : {false, true}) {
+      const std::int64_t dim = 2 * pairs + pairs % 3;
+      std::vector<float> frequencies;
+      for (std::int64_t i = 0; i < pairs; ++i)
+        frequencies.push_back(
+            std::pow(10000.0f, -static_cast<float>(i) / static_cast<float>(pairs)));
+      const std::size_t cells = static_cast<std::size_t>(kRows * pairs) * 4;
+      GuardedMemory cosine(cells), sine(cells);
+      rotary_table(frequencies, kFirst, kRows, 1.5f, cosine.floats(), sine.floats());
+      const auto x = normal_floats(kRows * dim, 15);
+      GuardedMemory turned(x.size() * 4);
+      std::copy(x.begin(), x.end(), turned.floats());
+      rotate(turned.floats(), kRows, dim, pairs, neighbours, cosine.floats(), sine.floats());
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float* before = x.data() + r * dim;
+        const float* after = turned.floats() + r * dim;
+        for (std::int64_t i = 0; i < pairs; ++i) {
+          // The angle in fp32, as the contract says.
+          const float angle =
+              frequencies[static_cast<std::size_t>(i)] * static_cast<float>(kFirst + r);
+          const double c = 1.5 * std::cos(double{angle}), s = 1.5 * std::sin(double{angle});
+          ASSERT_NEAR(cosine.floats()[r * pairs + i], c, 1e-6);
+          ASSERT_NEAR(sine.floats()[r * pairs + i], s, 1e-6);
+          const std::int64_t a = neighbours ? 2 * i : i, b = neighbours ? 2 * i + 1 : i + pairs;
+          const double first = double{before[a]}, second = double{before[b]};
+          const double allowed = 3e-6 * (std::abs(first) + std::abs(second));
+          ASSERT_NEAR(after[a], first * c - second * s, allowed) << pairs << neighbours;
+          ASSERT_NEAR(after[b], second * c + first * s, allowed) << pairs << neighbours;
+        }
+        for (std::int64_t i = 2 * pairs; i < dim; ++i) ASSERT_EQ(after[i], before[i]);
       }
     }
   }

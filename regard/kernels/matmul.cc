@@ -215,6 +215,8 @@ void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weig
   if (!can_expand(type)) throw Error::at("", "weight", "a type of weights", name_of(type));
   if (weight.data.shape.size() != 2)
     throw Error::at("", "weight", "two axes", to_string(weight.data.shape));
+  if (rows <= 0 || weight.out() == 0) return;
+  if (weight.in() == 0) throw Error::at("", "weight", "inputs", to_string(weight.data.shape));
   const TypeBlock block = block_of(type);
   const std::int64_t row = weight.data.shape[1];
   if (row % static_cast<std::int64_t>(block.elements) != 0 ||

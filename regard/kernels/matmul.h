@@ -23,7 +23,8 @@ struct Weight {
 // x: [rows, in] with row stride x_stride; y: [rows, out] with row stride y_stride (elements).
 // Weights stay where they are: a panel at a time is expanded to fp32 and packed on its way into
 // the product. Threads: parallel over panels (threads.h). Throws Error when the weight has not two
-// axes, is of an unknown type, or quantised with rows that are no whole number of blocks.
+// axes, is of an unknown type, without inputs, or quantised with rows that are no whole number of
+// blocks.
 void matmul(const float* x, std::int64_t rows, std::int64_t x_stride, const Weight& weight,
             float* y, std::int64_t y_stride);
 

@@ -126,6 +126,26 @@ TEST_P(Matmul, ContinuesAcrossBlocksOfKAndRows) {
   check({.rows = 20, .in = 801, .out = 51, .dtype = DType::kBF16});
 }
 
+TEST_P(Matmul, WithoutRowsOrOutputsTouchesNothingAndWithoutInputsIsAnError) {
+  const std::vector<float> w(64, 1.0f);
+  float y = 7.0f;
+  for (const bool transposed : {false, true}) {
+    Weight weight;
+    weight.transposed = transposed;
+    const auto shaped = [&](std::int64_t out, std::int64_t in) {
+      weight.data = {DType::kF32, transposed ? Shape{in, out} : Shape{out, in},
+                     reinterpret_cast<const std::byte*>(w.data())};
+    };
+    shaped(8, 8);
+    matmul(w.data(), 0, 8, weight, &y, 8);
+    shaped(0, 8);
+    for (const std::int64_t rows : {1, 17}) matmul(w.data(), rows, 0, weight, &y, 0);
+    EXPECT_EQ(y, 7.0f);
+    shaped(1, 0);
+    EXPECT_THROW(matmul(w.data(), 1, 0, weight, &y, 1), Error);
+  }
+}
+
 TEST_P(Matmul, HonoursStridesAndUnalignedWeights) {
   for (const std::size_t misaligned : {1u, 2u, 3u})
     for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16})

@@ -101,6 +101,11 @@ void force_instruction_set(std::string_view name) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
+int cores_allowed(int cores, double quota) {
+  cores = std::max(1, cores);
+  return quota < cores ? std::max(1, static_cast<int>(std::ceil(quota))) : cores;
+}
+
 int usable_cores(const std::string& root) {
   double quota = INFINITY;
   std::ifstream groups(root + "/proc/self/cgroup");  // hierarchy:controllers:/path
@@ -117,8 +122,7 @@ int usable_cores(const std::string& root) {
       quota = std::min(quota, quota_of_path(mounts + "/cpu", path));
     }
   }
-  const int cores = std::max(1, cores_of_affinity());
-  return quota < cores ? std::max(1, static_cast<int>(std::ceil(quota))) : cores;
+  return cores_allowed(cores_of_affinity(), quota);
 }
 
 int usable_cores() {

@@ -19,6 +19,10 @@ std::string instruction_set();
 // the known ones otherwise. Call it while no kernel runs.
 void force_instruction_set(std::string_view name);
 
+// How many of `cores` a quota of processor time allows (cores' worth, infinity without one):
+// rounded up, at least 1.
+int cores_allowed(int cores, double quota);
+
 // Cores that this process may use: those of its affinity mask, or fewer when a control group
 // (Linux, versions 1 and 2) limits its processor time; that limit is rounded up. At least 1.
 // root: where proc/ and sys/ are found, for tests.

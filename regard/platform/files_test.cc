@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Errors, text and files.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,6 +154,22 @@ TEST_F(Files, AreRefusedAtOnceWhenTheDiskHasNoRoom) {
   file.write("text");
   file.commit();
   EXPECT_EQ(content(in("a")), "text");
+}
+
+TEST_F(Files, UnderADescriptorsNameAreWrittenWhereItStands) {
+  std::ofstream(in("a")) << "head\n";
+  const int open = ::open(in("a").c_str(), O_WRONLY | O_APPEND);
+  ASSERT_GE(open, 0);
+  for (const char* folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    OutputFile file(folder + std::to_string(open));
+    EXPECT_FALSE(file.is_regular());
+    file.write("text\n");
+    file.commit();
+  }
+  ::close(open);
+  EXPECT_EQ(content(in("a")), "head\ntext\ntext\n");
+  EXPECT_EQ(count(), 1u);
+  EXPECT_THROW(OutputFile("/dev/fd/1000000"), Error);
 }
 
 TEST_F(Files, OnAFullDeviceAreAnError) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <random>
@@ -66,9 +67,30 @@ void sync_folder_of(const std::string& path) {
   if (failed != 0 && failed != EINVAL && failed != EROFS) fail(path, "a folder that can be synced");
 }
 
+// The descriptor that a path is another name of: /dev/stdout, /dev/fd/3, /proc/self/fd/3. -1 for
+// any other path. What is open there goes on being written where it stands, also when it is a
+// regular file.
+int descriptor_named(const std::string& path) {
+  if (path == "/dev/stdout") return STDOUT_FILENO;
+  if (path == "/dev/stderr") return STDERR_FILENO;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    const char* const end = path.data() + path.size();
+    int descriptor = -1;
+    const auto [stop, error] = std::from_chars(path.data() + folder.size(), end, descriptor);
+    if (error == std::errc() && stop == end && descriptor >= 0) return descriptor;
+  }
+  return -1;
+}
+
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path) {
+  if (const int open = descriptor_named(path); open >= 0) {
+    descriptor_ = ::fcntl(open, F_DUPFD_CLOEXEC, 0);
+    if (descriptor_ < 0) fail(path, "an open place to write");
+    return;
+  }
   struct stat status{};
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) throw Error::at(path, "", "a file to write", "a folder");
@@ -80,8 +102,8 @@ OutputFile::OutputFile(const std::string& path) : path_(path) {
   path_ = target_of(path);
   descriptor_ = open_temporary(path_, &temporary_);
   if (descriptor_ < 0) fail(path, "a folder that can be written to");
-  if (exists && ::fchmod(descriptor_, status.st_mode & 07777) != 0)
-    fail(path, "the older file's permissions");
+  // A file system that keeps no modes, or an owner that is somebody else, leaves the umask's.
+  if (exists) static_cast<void>(::fchmod(descriptor_, status.st_mode & 07777));
 }
 
 OutputFile::~OutputFile() {

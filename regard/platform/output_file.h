@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing a file so that nobody ever sees half of it: a temporary name in the same folder, synced,
 // then renamed over the final one. What exists and is no regular file (/dev/stdout, /dev/full, a
-// pipe) is written in place. A symbolic link is followed, even one to nothing: its target is
-// replaced or made, the link stays. An older file's permissions are kept, a new one has the
-// umask's.
+// pipe) is written in place, and so is what a descriptor's name stands for (/dev/stdout,
+// /dev/fd/3), whatever is open there. A symbolic link is followed, even one to nothing: its target
+// is replaced or made, the link stays. An older file's permissions are kept where the file system
+// can, a new one has the umask's.
 #pragma once
 
 #include <cstddef>

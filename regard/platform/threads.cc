@@ -9,9 +9,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -83,9 +84,14 @@ struct Loop {
 // Thread safety: run() may be called by any thread; one of them at a time gets the workers.
 class Pool {
  public:
-  // The process's pool. Never destroyed, since its threads live until the process ends.
+  // The process's pool. Never destroyed, since its threads live until the process ends. A child
+  // process has none of them: it begins with a new pool in the same place.
   static Pool& instance() {
-    static Pool* const pool = new Pool;
+    alignas(Pool) static std::byte storage[sizeof(Pool)];
+    static Pool* const pool = [] {
+      pthread_atfork(nullptr, nullptr, [] { new (storage) Pool; });
+      return new (storage) Pool;
+    }();
     return *pool;
   }
 
@@ -97,7 +103,9 @@ class Pool {
     limit_ = static_cast<std::uint32_t>(threads - 1);
     // Opens the loop: a new generation that no worker has entered.
     generation_ = (generation_ + kGeneration) & ~(kOpen | kEntered);
-    state_.store(generation_ | kOpen, std::memory_order_release);
+    // Sequentially consistent, as is the count of sleepers that notify_all() reads: else it might
+    // see none while one goes to sleep on the old value.
+    state_.store(generation_ | kOpen, std::memory_order_seq_cst);
     state_.notify_all();
     loop->work();
     // Closes it, and waits for those that entered.
@@ -123,8 +131,8 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the program's own threads
     try {
       for (; workers_ < wanted; ++workers_) std::thread([this] { serve(); }).detach();
-    } catch (const std::system_error&) {
-      // The system gives no more threads: fewer do the work.
+    } catch (const std::exception&) {
+      // The system gives no more threads or no memory for one: fewer do the work.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }

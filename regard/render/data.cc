@@ -12,6 +12,7 @@
 
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/render/labels.h"
 
 namespace regard {
 namespace {
@@ -177,18 +178,22 @@ void write_json(const View& view, const Sink& sink) {
   out.flush();
 }
 
-void write_csv(const View& view, const Sink& sink) {
+void write_csv(const View& view, const Sink& sink, bool to_terminal) {
   if (view.heads.empty()) throw Error("CSV: the view has no map");
   const HeadMap& map = view.heads.front();
   Writer out(sink);
+  const auto label = [&](std::int64_t unit) {
+    const std::string& text = view.units.at(static_cast<std::size_t>(unit)).text;
+    return csv_field(to_terminal ? one_line(text) : text);
+  };
   out.text("query (attends from) \\ key (attended to)");
   for (std::int64_t column = 0; column < map.columns; ++column) {
     out.text(",");
-    out.text(csv_field(view.units.at(static_cast<std::size_t>(column)).text));
+    out.text(label(column));
   }
   for_each_row(map, [&](std::int64_t row, const float* weights) {
     out.text("\r\n");
-    out.text(csv_field(view.units.at(static_cast<std::size_t>(row)).text));
+    out.text(label(row));
     for (std::int64_t column = 0; column < map.columns; ++column) {
       out.text(",");
       out.number(weights[column]);

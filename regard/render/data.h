@@ -23,8 +23,8 @@ inline constexpr int kJsonFormat = 1;
 void write_json(const View& view, const Sink& sink);
 // First map: a header row "query (attends from) \ key (attended to)" then the keys; a line a query.
 // A label of several characters that begins like a spreadsheet's formula (= + - @) gets an
-// apostrophe before it.
-void write_csv(const View& view, const Sink& sink);
+// apostrophe before it. to_terminal: labels as one_line() writes them, so that none is a command.
+void write_csv(const View& view, const Sink& sink, bool to_terminal = false);
 void write_json(const Trace& trace, const Explanation& explanation, const Sink& sink);
 
 // Header of a little-endian float32 C-order array; the data follows as raw bytes.

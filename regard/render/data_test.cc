@@ -112,6 +112,14 @@ TEST(Csv, ALabelLikeAFormulaIsTextForASpreadsheetAndALoneSignIsLeft) {
   EXPECT_THAT(text, HasSubstr("\r\n\"'=HYPERLINK(1,2)\",0.5,0.5\r\n-,0.5,0.5\r\n"));
 }
 
+TEST(Csv, NoLabelCommandsATerminal) {
+  std::string text;
+  write_csv(
+      view_of({"\x1b]0;title\x07", "a\nb"}), [&](std::string_view part) { text += part; }, true);
+  EXPECT_EQ(text.find_first_of("\x1b\x07"), std::string::npos);
+  EXPECT_THAT(text, HasSubstr(",\\x1B]0;title\\x07,a b\r\n"));
+}
+
 TEST(Csv, AViewWithoutAMapIsAnError) {
   View view = small_view();
   view.heads.clear();

@@ -31,6 +31,41 @@ std::string token_label(const Trace& trace, std::int64_t token) {
   return one_line(trace.tokens.at(static_cast<std::size_t>(token)).text);
 }
 
+// How a logit is made in this head: every term and every mask that it has.
+void add_score(std::string* out, const ScoreSpec& score, const HeadView& head,
+               std::size_t columns) {
+  const ScoreTerms& terms = head.terms;
+  const auto line = [&](const std::string& text) { add_wrapped(out, "   " + text, columns); };
+  std::string sum = "q.k";
+  if (terms.query_relative != nullptr) sum += " + q.(relative position's key)";
+  if (terms.key_relative != nullptr) sum += " + k.(relative position's query)";
+  line(fmt::format("logit = scale * {}, scale {:.6g}", sum == "q.k" ? sum : "(" + sum + ")",
+                   score.scale));
+  if (score.cap > 0) line(fmt::format("then cap * tanh(logit / cap), cap {:.6g}", score.cap));
+  if (terms.bias != nullptr) line("then + bias(key - query), a learned bias of the distance");
+  if (score.alibi != Alibi::kNone && terms.slopes != nullptr) {
+    line(score.alibi == Alibi::kDistance
+             ? fmt::format("then - slope * |query - key| (ALiBi), slope {:.6g}", *terms.slopes)
+             : fmt::format("then + scale * slope * (key - query) in bfloat16 (ALiBi), slope {:.6g}",
+                           *terms.slopes));
+  }
+  if (score.causal) line("mask: only keys up to the query");
+  if (score.prefix > 0) line(fmt::format("      and the first {} keys", score.prefix));
+  if (score.window > 0) {
+    line(fmt::format("mask: only keys less than {} tokens away", score.window));
+  }
+  if (score.chunk > 0) {
+    line(fmt::format("mask: only keys of the same chunk of {} tokens", score.chunk));
+  }
+  if (terms.blocks != nullptr) line("mask: only some blocks of 64 x 64 tokens");
+  if (head.key_valid != nullptr) line("mask: no padding");
+  if (terms.sinks != nullptr) {
+    line(
+        fmt::format("sink logit {:.4f}: joins the sum below, so that weights add up to less than 1",
+                    *terms.sinks));
+  }
+}
+
 }  // namespace
 
 std::string terminal_explanation(const Trace& trace, const Explanation& explanation,
@@ -70,14 +105,9 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
                        strongest->dot);
   }
   out += title("3. logit, mask, softmax");
-  out += fmt::format("   logit = scale * q.k, scale {:.6g}\n", score.scale);
-  if (score.cap > 0) {
-    out += fmt::format("   then cap * tanh(logit / cap), cap {:.6g}\n", score.cap);
-  }
-  if (score.causal) out += "   mask: only keys up to the query\n";
-  if (score.window > 0) {
-    out += fmt::format("   mask: only keys less than {} tokens away\n", score.window);
-  }
+  HeadView head;  // without arrays when the layer is not in the trace
+  if (trace.layers.contains(explanation.head.layer)) head = trace.head(explanation.head);
+  add_score(&out, score, head, columns);
   // Any number may be taken from all logits of a row; with the largest, no exp overflows.
   double largest = -std::numeric_limits<double>::infinity();
   for (const Explanation::Step& step : explanation.steps) {

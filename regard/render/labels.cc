@@ -128,8 +128,15 @@ std::string long_name_of(const HeadMap& map) {
 }
 
 std::string short_number(float weight) {
-  const std::string number = fmt::format("{:.2f}", weight);
-  return number[0] == '0' ? number.substr(1) : number.substr(0, 3);
+  for (const int decimals : {2, 1, 0}) {
+    std::string number = fmt::format("{:.{}f}", weight, decimals);
+    const std::size_t sign = number.starts_with('-') ? 1 : 0;
+    if (number.find("0.", sign) == sign) number.erase(sign, 1);
+    if (number.size() <= 3) return number;
+  }
+  std::string power = fmt::format("{:.0e}", weight);  // 1e+03
+  if (const std::size_t plus = power.find("+0"); plus != std::string::npos) power.erase(plus, 2);
+  return power.size() <= 3 ? power : "###";
 }
 
 float top_of(const HeadMap& map) {

@@ -38,7 +38,7 @@ const HeadMap& first_map(const View& view);
 std::string name_of(const HeadMap& map);
 // "layer 3, head 1 (L3H1)", or as name_of.
 std::string long_name_of(const HeadMap& map);
-// ".68", "1.0": three columns, rounded.
+// ".68", "1.0", "-.8", "1e3": at most three columns, rounded; "###" when that cannot be done.
 std::string short_number(float weight);
 // The largest weight; 0 for an empty map.
 float top_of(const HeadMap& map);

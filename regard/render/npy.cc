@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cctype>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -143,11 +144,19 @@ float element(const std::byte* bytes, bool swap) {
   return static_cast<float>(value);
 }
 
+// IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 bits of fraction.
 float element_f16(const std::byte* bytes, bool swap) {
-  std::byte copy[2] = {bytes[swap ? 1 : 0], bytes[swap ? 0 : 1]};
-  float value;
-  convert_to_f32({DType::kF16, {1}, copy}, {&value, 1});
-  return value;
+  const int low = std::to_integer<int>(bytes[swap ? 1 : 0]);
+  const int high = std::to_integer<int>(bytes[swap ? 0 : 1]);
+  const int exponent = (high >> 2) & 31, fraction = (high & 3) << 8 | low;
+  float value = std::numeric_limits<float>::infinity();
+  if (exponent < 31) {
+    value = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                          : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  } else if (fraction != 0) {
+    value = std::numeric_limits<float>::quiet_NaN();
+  }
+  return (high & 0x80) != 0 ? -value : value;
 }
 
 float element_bool(const std::byte* bytes, bool) { return bytes[0] == std::byte{0} ? 0.f : 1.f; }
@@ -288,6 +297,7 @@ NpyArray read_npy(const std::string& path) {
   NpyArray array{header.shape, std::vector<float>(static_cast<std::size_t>(count))};
   const bool swap = descr[0] == '>';
   const std::byte* elements = bytes.data() + start + length;
+  if (count == 0) return array;  // axes beside one of 0 may be of any size: no strides
   // Strides in elements: the last axis runs fastest, in Fortran order the first.
   const std::size_t axes = header.shape.size();
   std::vector<std::int64_t> stride(axes), index(axes, 0);

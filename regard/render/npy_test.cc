@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "regard/platform/error.h"
 #include "regard/render/data.h"
@@ -73,6 +75,34 @@ TEST_F(NpyFile, HalvesAndDoublesBecomeFloats) {
       read(npy_file(1, header("<f8", "False", "(1,)"), std::string("\0\0\0\0\0\0\xd0\x3f", 8)))
           .data,
       (std::vector<float>{0.25f}));
+}
+
+TEST_F(NpyFile, EveryHalfIsReadWithItsSignAndInEitherOrder) {
+  // IEEE 754 binary16: the least and the largest subnormal, the largest number, infinity, NaN, -0.
+  const std::string little("\x01\x00\xff\x03\xff\x7b\x00\xfc\x01\x7e\x00\x80", 12);
+  std::string big;
+  for (std::size_t i = 0; i < little.size(); i += 2) big += {little[i + 1], little[i]};
+  for (const bool swapped : {false, true}) {
+    const std::vector<float> found =
+        read(npy_file(1, header(swapped ? ">f2" : "<f2", "False", "(6,)"), swapped ? big : little))
+            .data;
+    ASSERT_EQ(found.size(), 6u);
+    EXPECT_EQ(found[0], 0x1p-24f);
+    EXPECT_EQ(found[1], 1023 * 0x1p-24f);
+    EXPECT_EQ(found[2], 65504.0f);
+    EXPECT_EQ(found[3], -std::numeric_limits<float>::infinity());
+    EXPECT_TRUE(std::isnan(found[4]));
+    EXPECT_TRUE(found[5] == 0.0f && std::signbit(found[5]));
+  }
+}
+
+TEST_F(NpyFile, AnEmptyArrayMayHaveAxesOfAnySize) {
+  for (const char* order : {"False", "True"}) {
+    const NpyArray array = read(
+        npy_file(1, header("<f4", order, "(0, 4611686018427387904, 4611686018427387904)"), ""));
+    EXPECT_TRUE(array.data.empty());
+    EXPECT_EQ(array.shape, (Shape{0, std::int64_t{1} << 62, std::int64_t{1} << 62}));
+  }
 }
 
 TEST_F(NpyFile, AScalarHasNoAxes) {

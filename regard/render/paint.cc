@@ -29,6 +29,9 @@ constexpr Ramp k256Ramp = {{255, 189, 153, 110, 68, 26, 20, 18, 17}, 9, 5};
 // Bright white, bright cyan, cyan, blue, black.
 constexpr Ramp k16Ramp = {{97, 96, 36, 34, 30}, 5, 3};
 
+// Between 0 and 1; what is no number draws nothing.
+double share_of(double value) { return std::isnan(value) ? 0.0 : std::clamp(value, 0.0, 1.0); }
+
 std::string colour_code(double t, Colours colours, bool background) {
   const Rgb colour = weight_colour(t);
   const int set = background ? 48 : 38;
@@ -70,7 +73,7 @@ std::string on_weight(std::string_view text, double t, Colours colours) {
 std::string two_cells(double upper, double lower, Colours colours) {
   if (colours == Colours::kNone) {
     constexpr const char* kShades[] = {" ", "░", "▒", "▓", "█"};
-    const double mean = std::clamp((upper + lower) / 2, 0.0, 1.0);
+    const double mean = share_of((upper + lower) / 2);
     return kShades[std::lround(mean * 4)];
   }
   return fmt::format("\x1b[{};{}m▀\x1b[0m", colour_code(upper, colours, false),
@@ -93,7 +96,7 @@ std::string isolated(const std::string& label, Colours colours) {
 }
 
 std::string bar(double share, std::size_t width, Colours colours) {
-  share = std::clamp(share, 0.0, 1.0);
+  share = share_of(share);
   if (colours == Colours::kNone) {
     return std::string(static_cast<std::size_t>(std::lround(share * static_cast<double>(width))),
                        '#');

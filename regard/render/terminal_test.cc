@@ -218,6 +218,23 @@ TEST(Terminal, AnOddNumberOfCellsLeavesTheLowerHalfUnpainted) {
   EXPECT_THAT(text, HasSubstr("\x1b[38;5;17m▀\x1b[0m"));
 }
 
+TEST(Terminal, WhatIsNoNumberDrawsNoBarAndNoShade) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Colours colours : {Colours::kNone, Colours::kTrue})
+    EXPECT_EQ(bar(nan, 20, colours), "");
+  EXPECT_EQ(two_cells(nan, 1, Colours::kNone), " ");
+  EXPECT_EQ(bar(7, 3, Colours::kNone), "###");
+}
+
+TEST(Terminal, ANumberTakesThreeColumnsWhateverItIs) {
+  const std::pair<float, const char*> expected[] = {
+      {0.0f, ".00"},   {0.684f, ".68"},  {0.999f, "1.0"},  {1.0f, "1.0"},   {9.96f, "10"},
+      {12.3f, "12"},   {1234.5f, "1e3"}, {999.4f, "999"},  {-0.75f, "-.8"}, {-1.25f, "-1"},
+      {-99.4f, "-99"}, {1e12f, "###"},   {-1234.0f, "###"}};
+  for (const auto& [weight, text] : expected) EXPECT_EQ(short_number(weight), text) << weight;
+  EXPECT_EQ(short_number(std::numeric_limits<float>::quiet_NaN()), "nan");
+}
+
 TEST(Terminal, AViewWhoseMapHasAnotherShapeIsAnError) {
   View view = small_view();
   view.heads[0].rows = 3;
@@ -257,6 +274,55 @@ TEST(TerminalExplanation, LogitsOfAThousandAreWorkedThroughWithoutInfinity) {
   EXPECT_THAT(text, HasSubstr("largest logit = 1000.0000, taken away"));
   EXPECT_THAT(text, HasSubstr(" 0.3333  0.2500"));
   EXPECT_THAT(text, HasSubstr("weight = exp(logit-max) / 1.333"));
+}
+
+template <typename T>
+TensorView view_of(DType type, Shape shape, const T& values) {
+  return {type, std::move(shape), reinterpret_cast<const std::byte*>(&values)};
+}
+
+TEST(TerminalExplanation, NamesEveryTermAndMaskOfTheScore) {
+  const float query[2] = {1, 1}, key[2] = {2, 1}, slope[1] = {0.25f}, sink[1] = {-1.5f};
+  const float bias[3] = {}, relative[2] = {};
+  const std::int32_t slot[3] = {};
+  const double lse[2] = {};
+  const std::uint8_t blocks[1] = {1};
+  Explanation e = hand_made(0);
+  e.score.cap = 30;
+  e.score.causal = true;
+  e.score.window = 7;
+  e.score.chunk = 9;
+  e.score.prefix = 3;
+  e.score.alibi = Alibi::kDistance;
+  Trace trace;
+  trace.tokens = small_view().tokens;
+  trace.key_valid = {1, 1};
+  LayerTrace layer;
+  layer.layer = 3;
+  layer.head_ids = {1};
+  layer.kv_of = {0};
+  layer.queries = layer.keys = 2;
+  layer.dim = 1;
+  layer.score = e.score;
+  layer.query = view_of(DType::kF32, {1, 2, 1}, query);
+  layer.key = view_of(DType::kF32, {1, 2, 1}, key);
+  layer.lse = view_of(DType::kF64, {1, 2}, lse);
+  layer.alibi_slopes = view_of(DType::kF32, {1}, slope);
+  layer.sinks = view_of(DType::kF32, {1}, sink);
+  layer.bias = view_of(DType::kF32, {1, 3}, bias);
+  layer.query_relative = layer.key_relative = view_of(DType::kF32, {1, 2, 1}, relative);
+  layer.relative_slot = view_of(DType::kI32, {3}, slot);
+  layer.blocks = view_of(DType::kU8, {1, 1}, blocks);
+  trace.layers.emplace(3, layer);
+  const std::string text = terminal_explanation(trace, e, {});
+  for (const char* part :
+       {"(q.k + q.(relative position's key) + k.(relative position's\n  query)), scale 0.5",
+        "cap 30", "bias(key - query)", "slope 0.25", "only keys up to the query", "first 3 keys",
+        "less than 7 tokens", "chunk of 9", "blocks of 64", "no padding", "sink logit -1.5"})
+    EXPECT_THAT(text, HasSubstr(part));
+  trace.layers.clear();
+  EXPECT_THAT(terminal_explanation(trace, hand_made(0), {}),
+              HasSubstr("logit = scale * q.k, scale 0.5\n"));
 }
 
 TEST(TerminalExplanation, AFullyMaskedRowIsWeightsOfZero) {

@@ -43,6 +43,7 @@ std::string model_title(const std::string& folder) {
   const std::string name = path.filename().string();
   const std::string above = path.parent_path().filename().string();
   if (name.empty()) return folder;
+  if (name == "minilm" && above == "models") return "all-MiniLM-L6-v2";  // tools/fetch_minilm.sh
   return says_nothing(name) && !above.empty() ? above + "/" + name : name;
 }
 

@@ -11,6 +11,8 @@ TEST(ModelTitle, IsTheFoldersName) {
   EXPECT_EQ(model_title("/models/all-MiniLM-L6-v2"), "all-MiniLM-L6-v2");
   EXPECT_EQ(model_title("/models/all-MiniLM-L6-v2/"), "all-MiniLM-L6-v2");
   EXPECT_EQ(model_title("/models/bert/../gpt2/."), "gpt2");
+  EXPECT_EQ(model_title("/cache/models/minilm"), "all-MiniLM-L6-v2");
+  EXPECT_EQ(model_title("/data/minilm"), "minilm");
 }
 
 TEST(ModelTitle, ANameThatSaysNothingHasTheOneAboveBeforeIt) {

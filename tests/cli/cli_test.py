@@ -213,6 +213,41 @@ class GoldenTest(CliTest):
             self.bad(2, "show", "--trace", trace, *more, says=["--trace", more[0]])
         self.bad(2, "show", "--trace", trace, "--words", self.path("w.txt"), says=["--words"])
 
+    def test_explain_refuses_what_goes_only_with_a_text_and_a_sentence(self):
+        trace = self.path("t.safetensors")
+        self.good("record", *self.input(), "-o", trace)
+        for more in (["--model", self.model], ["--pair", "b"], ["--truncate"]):
+            self.bad(2, "explain", "--trace", trace, "--word", "@3", *more,
+                     says=["--trace", more[0]])
+        self.bad(2, "explain", "--trace", trace, "--word", "@3", "--level", "sentence",
+                 says=["--level", "sentence"])
+
+    def test_standard_output_by_name_is_written_where_it_stands(self):
+        for mode in ("wb", "ab"):
+            with open(self.path("log"), mode) as file:
+                file.write(b"before\n")
+                file.flush()
+                self.good("show", *self.input(), "--format", "csv", "-o", "/dev/stdout",
+                          stdout=file)
+                file.seek(0, os.SEEK_END)
+                file.write(b"after\n")
+        with open(self.path("log"), "rb") as file:
+            text = file.read()
+        self.assertEqual((text.count(b"before\n"), text.count(b"query (attends"),
+                          text.count(b"after\n")), (2, 2, 2))
+
+    def test_a_head_that_is_named_twice_is_shown_once(self):
+        answer = json.loads(self.good("show", *self.input(), "--head", "L3H1,L0H0,L3H1",
+                                      "--format", "json"))
+        self.assertEqual([(h["layer"], h["head"]) for h in answer["heads"]], [(3, 1), (0, 0)])
+
+    def test_names_of_folders_do_not_command_the_terminal(self):
+        os.makedirs(self.path("cache/models/\x1b]0;title\x07"))
+        text = self.good("models", "list", REGARD_CACHE=self.path("cache"))
+        self.assertNotIn(b"\x1b", text)
+        self.assertNotIn(b"\x07", text)
+        self.assertIn(b"title", text)
+
     def test_csv_has_a_header_and_a_line_a_query(self):
         lines = self.good("show", *self.input(), "--head", "L0H0", "--format", "csv").decode()
         self.assertEqual(len(lines.rstrip("\n").split("\n")), self.shape[2] + 1)
