@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -119,23 +120,43 @@ void convert_to_f32(const TensorView& view, std::span<float> out) {
 
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
-constexpr std::size_t kPadding = 64;
+constexpr std::size_t kAlignment = 64, kPadding = 64;
+
+// `bytes`, of which up to kAlignment go before the start, that is remembered there. Aligned
+// allocation of glibc before 2.38 does not take a freed block of the very size that is asked for
+// (glibc bug 14581), so a pass that frees one layer's arrays and asks for the next one's would grow
+// by every layer.
+void* allocate_aligned(std::size_t bytes) {
+  void* const whole = ::operator new(bytes, std::nothrow);
+  if (whole == nullptr) return nullptr;
+  // At least 16 bytes further on: that is how operator new aligns.
+  static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= sizeof(void*));
+  const auto start = (reinterpret_cast<std::uintptr_t>(whole) + kAlignment) & ~(kAlignment - 1);
+  std::memcpy(reinterpret_cast<std::byte*>(start) - sizeof whole, &whole, sizeof whole);
+  return reinterpret_cast<void*>(start);
+}
+
+void free_aligned(void* memory) {
+  if (memory == nullptr) return;
+  void* whole = nullptr;
+  std::memcpy(&whole, static_cast<std::byte*>(memory) - sizeof whole, sizeof whole);
+  ::operator delete(whole);
+}
 
 }  // namespace
 
 template <typename T>
 void Buffer<T>::Free::operator()(T* p) const {
-  ::operator delete(p, kAlignment);
+  free_aligned(p);
 }
 
 template <typename T>
 Buffer<T>::Buffer(Shape shape) : shape_(std::move(shape)), size_(element_count(shape_)) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(static_cast<std::size_t>(size_), sizeof(T), &bytes) ||
-      __builtin_add_overflow(bytes, kPadding, &bytes))
+      __builtin_add_overflow(bytes, kPadding + kAlignment, &bytes))
     throw Error("shape " + to_string(shape_) + ": more bytes than an address can count");
-  void* memory = ::operator new(bytes, kAlignment, std::nothrow);
+  void* memory = allocate_aligned(bytes);
   if (memory == nullptr)
     throw Error("memory: " + std::to_string(bytes) + " bytes for shape " + to_string(shape_) +
                 " cannot be had");
