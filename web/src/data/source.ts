@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the page gets its numbers. Two implementations: a server (server.ts), and a trace that lies
+// in the page itself (embedded.ts), whose cells are recomputed here from queries, keys and
+// log-sum-exps.
+import type {
+  Explanation,
+  HeadId,
+  HeadMeasure,
+  ModelEntry,
+  Pool,
+  Region,
+  RunRequest,
+  Tile,
+  TraceInfo,
+} from "./types";
+
+export interface TraceSummary {
+  id: string;
+  model: string;
+  text: string;
+  tokens: number;
+}
+
+export interface Progress {
+  done: number;
+  total: number;
+  what: string;
+}
+
+export interface ExportRequest {
+  view: "heatmap" | "row" | "heads";
+  format: "png" | "svg" | "pdf" | "csv" | "json" | "npy";
+  head: HeadId;
+  level: string;
+  scale: string;
+  word?: number;
+  specials: boolean;
+  keepMass: number;
+  dark: boolean;
+}
+
+export interface Source {
+  readonly canRun: boolean; // texts can be typed and models chosen
+  models(): Promise<{ models: ModelEntry[]; chosen: string }>;
+  // Runs a model on a text; resolves to the trace's id. Aborting the signal cancels the run.
+  run(request: RunRequest, progress: (p: Progress) => void, signal: AbortSignal): Promise<string>;
+  traces(): Promise<TraceSummary[]>;
+  info(trace: string): Promise<TraceInfo>;
+  // Weights of tokens, pooled to at most size x size cells as `regard tile` pools.
+  tile(
+    trace: string,
+    head: HeadId,
+    region: Region,
+    size: number,
+    pool: Pool,
+    signal?: AbortSignal,
+  ): Promise<Tile>;
+  explain(trace: string, head: HeadId, token: number): Promise<Explanation>;
+  measures(trace: string): Promise<HeadMeasure[]>;
+  // Address of a picture or table made by the program; null where there is no program.
+  exportAddress(trace: string, request: ExportRequest): string | null;
+}
+
+// An error whose message is meant for the reader.
+export class SourceError extends Error {
+  constructor(
+    message: string,
+    readonly status = 0,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is chosen: shared by all views, mirrored in the address bar.
+import { computed, effect, signal } from "@preact/signals";
+
+import { SourceError, type Progress, type Source } from "./data/source";
+import { sameHead, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type TraceInfo } from "./data/types";
+import { unitOfToken, unitsOf, type Level, type Part, type Scale, type Top } from "./lib/grid";
+
+export const kViews = [
+  "heatmap",
+  "links",
+  "heads",
+  "steps",
+  "text",
+  "map",
+  "compare",
+  "generated",
+] as const;
+export type ViewName = (typeof kViews)[number];
+
+export interface Choice {
+  view: ViewName;
+  head: HeadId | null; // null until a trace is there
+  heads: HeadId[]; // shown by Links, the first is `head`
+  level: Level;
+  row: number | null; // token that attends, locked by a click
+  column: number | null; // token attended to
+  scale: Scale;
+  top: Top;
+  specials: boolean;
+  sinks: boolean;
+  mass: number;
+  part: Part;
+  other: { trace: string; head: HeadId } | null; // what Compare compares with
+}
+
+export const kDefaults: Choice = {
+  view: "heatmap",
+  head: null,
+  heads: [],
+  level: "word",
+  row: null,
+  column: null,
+  scale: "linear",
+  top: "map",
+  specials: true,
+  sinks: true,
+  mass: 1,
+  part: "all",
+  other: null,
+};
+
+export const choice = signal<Choice>(kDefaults);
+export const hover = signal<{ row: number | null; column: number | null }>({ row: null, column: null });
+export const trace = signal<TraceInfo | null>(null);
+export const measures = signal<HeadMeasure[]>([]);
+export const models = signal<ModelEntry[]>([]);
+export const model = signal("");
+export const running = signal<Progress | null>(null);
+export const problem = signal<string | null>(null);
+export const dark = signal(false);
+
+let source: Source | null = null;
+export function theSource(): Source {
+  if (!source) throw new Error("no source");
+  return source;
+}
+
+// Changes the choice; `step` makes an entry in the history, so that back undoes it.
+export function choose(change: Partial<Choice>, step = true): void {
+  choice.value = { ...choice.value, ...change };
+  remember(step);
+}
+
+export function chooseHead(head: HeadId): void {
+  const rest = choice.value.heads.filter((h) => !sameHead(h, head));
+  choose({ head, heads: [head, ...rest.slice(choice.value.heads.length > 1 ? 0 : 1)] });
+}
+
+export const layer = computed<Layer | null>(() => {
+  const head = choice.value.head;
+  return (
+    trace.value?.layers.find((l) => head && l.kind === head.kind && l.layer === head.layer) ?? null
+  );
+});
+
+// Units of the chosen level on both axes.
+export const axes = computed(() => {
+  const info = trace.value;
+  const at = layer.value;
+  if (!info || !at) return null;
+  const level = choice.value.level;
+  return {
+    query: info.sides[at.query]!,
+    key: info.sides[at.key]!,
+    rows: unitsOf(info.sides[at.query]!, level),
+    columns: unitsOf(info.sides[at.key]!, level),
+  };
+});
+
+// The unit of a locked or hovered token.
+export function unitAt(token: number | null, axis: "row" | "column"): number {
+  const both = axes.value;
+  if (!both || token === null) return -1;
+  return unitOfToken(axis === "row" ? both.rows : both.columns, token);
+}
+
+const kinds: readonly Kind[] = ["self", "encoder", "decoder", "cross"];
+
+const headToAddress = (h: HeadId) => `${h.kind === "self" ? "" : `${h.kind}.`}L${h.layer}H${h.head}`;
+function headFromAddress(text: string): HeadId | null {
+  const found = /^(?:(\w+)\.)?L(\d+)H(\d+)$/.exec(text);
+  const kind = (found?.[1] ?? "self") as Kind;
+  if (!found || !kinds.includes(kind)) return null;
+  return { kind, layer: Number(found[2]), head: Number(found[3]) };
+}
+
+function address(): string {
+  const c = choice.value;
+  const p = new URLSearchParams();
+  const info = trace.value;
+  if (info) {
+    p.set("trace", info.id);
+    const text = info.sides[0]!;
+    if (source?.canRun && text.text.length <= 2000) {
+      p.set("model", info.model);
+      p.set("text", text.text);
+      if (text.pair !== null) p.set("pair", text.pair);
+    }
+  }
+  if (c.view !== kDefaults.view) p.set("view", c.view);
+  if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
+  for (const key of ["level", "scale", "top", "part", "row", "column", "mass"] as const)
+    if (c[key] !== kDefaults[key]) p.set(key, String(c[key]));
+  for (const key of ["specials", "sinks"] as const) if (c[key] !== kDefaults[key]) p.set(key, "no");
+  if (c.other) p.set("other", `${c.other.trace} ${headToAddress(c.other.head)}`);
+  return `#${p.toString()}`;
+}
+
+function remember(step: boolean): void {
+  const next = address();
+  if (next === location.hash) return;
+  try {
+    history[step ? "pushState" : "replaceState"](null, "", next);
+  } catch {
+    location.hash = next; // a page that lies on disk may not write its history in some browsers
+  }
+}
+
+function pick<T extends string>(text: string | null, from: readonly T[], otherwise: T): T {
+  return from.includes(text as T) ? (text as T) : otherwise;
+}
+const count = (text: string | null) => (text !== null && /^\d+$/.test(text) ? Number(text) : null);
+
+function readAddress(): { c: Choice; trace: string | null; model: string | null; text: string | null; pair: string | null } {
+  const p = new URLSearchParams(location.hash.slice(1));
+  const heads = (p.get("head") ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
+  const mass = Number(p.get("mass") ?? "1");
+  const [other, otherHead] = (p.get("other") ?? "").split(" ");
+  const second = otherHead ? headFromAddress(otherHead) : null;
+  return {
+    c: {
+      view: pick(p.get("view"), kViews, "heatmap"),
+      head: heads[0] ?? null,
+      heads,
+      level: pick(p.get("level"), ["token", "word", "sentence"], "word"),
+      row: count(p.get("row")),
+      column: count(p.get("column")),
+      scale: pick(p.get("scale"), ["linear", "log", "rank"], "linear"),
+      top: pick(p.get("top"), ["row", "map"], "map"),
+      part: pick(p.get("part"), ["all", "within", "across"], "all"),
+      specials: p.get("specials") !== "no",
+      sinks: p.get("sinks") !== "no",
+      mass: mass > 0 && mass <= 1 ? mass : 1,
+      other: other && second ? { trace: other, head: second } : null,
+    },
+    trace: p.get("trace"),
+    model: p.get("model"),
+    text: p.get("text"),
+    pair: p.get("pair"),
+  };
+}
+
+async function showTrace(id: string, wanted: Choice): Promise<void> {
+  const info = await theSource().info(id);
+  const exists = (h: HeadId) =>
+    info.layers.some((l) => l.kind === h.kind && l.layer === h.layer && l.heads.includes(h.head));
+  const heads = wanted.heads.filter(exists);
+  if (heads.length === 0) heads.push(info.choice.head);
+  const at = info.layers.find((l) => l.kind === heads[0]!.kind && l.layer === heads[0]!.layer)!;
+  const inside = (token: number | null, side: number) =>
+    token !== null && token < info.sides[side]!.tokens.length ? token : null;
+  trace.value = info;
+  choice.value = {
+    ...wanted,
+    head: heads[0]!,
+    heads,
+    row: inside(wanted.row, at.query),
+    column: inside(wanted.column, at.key),
+  };
+  measures.value = [];
+  void theSource()
+    .measures(id)
+    .then((list) => {
+      if (trace.value === info) measures.value = list;
+    }, report);
+}
+
+export function report(error: unknown): void {
+  if (error instanceof DOMException && error.name === "AbortError") return;
+  problem.value = error instanceof SourceError ? error.message : `Something went wrong: ${error}`;
+}
+
+let abort: AbortController | null = null;
+export function cancelRun(): void {
+  abort?.abort();
+}
+
+// Runs the chosen model on a text and shows it, keeping view, level and scales.
+export async function runText(text: string, pair: string | null, keep?: Choice): Promise<void> {
+  cancelRun();
+  const mine = new AbortController();
+  abort = mine;
+  problem.value = null;
+  running.value = { done: 0, total: 1, what: "starting" };
+  try {
+    const id = await theSource().run(
+      { model: model.value, text, ...(pair === null ? {} : { pair }) },
+      (p) => (running.value = p),
+      mine.signal,
+    );
+    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null });
+    remember(true);
+  } catch (error) {
+    report(error);
+  } finally {
+    if (abort === mine) running.value = null;
+  }
+}
+
+async function followAddress(): Promise<void> {
+  const wanted = readAddress();
+  if (wanted.model !== null) model.value = wanted.model;
+  try {
+    if (wanted.trace !== null && trace.value?.id === wanted.trace) {
+      choice.value = { ...wanted.c, ...(wanted.c.head ? {} : { head: choice.value.head, heads: choice.value.heads }) };
+      return;
+    }
+    const all = await theSource().traces();
+    const known =
+      all.find((t) => t.id === wanted.trace && (wanted.text === null || t.text === wanted.text)) ??
+      all.find((t) => wanted.text !== null && t.text === wanted.text && t.model === wanted.model);
+    if (known) return await showTrace(known.id, wanted.c);
+    if (wanted.text !== null && theSource().canRun)
+      return await runText(wanted.text, wanted.pair, wanted.c);
+    if (all[0]) return await showTrace(all[0].id, wanted.c);
+    if (theSource().canRun) return await runText(kFirstText, null, wanted.c);
+  } catch (error) {
+    report(error);
+  }
+}
+
+export const kFirstText = "The animal didn't cross the street because it was too tired.";
+
+export async function start(from: Source): Promise<void> {
+  source = from;
+  const media = matchMedia("(prefers-color-scheme: dark)");
+  const stored = (() => {
+    try {
+      return localStorage.getItem("regard.theme");
+    } catch {
+      return null;
+    }
+  })();
+  dark.value = stored ? stored === "dark" : media.matches;
+  effect(() => {
+    document.documentElement.dataset["theme"] = dark.value ? "dark" : "light";
+  });
+  addEventListener("popstate", () => void followAddress());
+  addEventListener("hashchange", () => void followAddress());
+  try {
+    const list = await from.models();
+    models.value = list.models;
+    model.value = list.chosen;
+  } catch (error) {
+    report(error);
+  }
+  await followAddress();
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Saves what is shown: by the program where there is one, else from what the page has drawn.
+import { useRef } from "preact/hooks";
+
+import type { ExportRequest } from "../data/source";
+import { headName } from "../data/types";
+import { shownGrid } from "../lib/maps";
+import { choice, dark, problem, theSource, trace, unitAt, type ViewName } from "../state";
+import { gridToCsv, viewToSvg } from "./picture";
+
+function save(name: string, blob: Blob): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+async function toPng(svg: string, width: number, height: number): Promise<Blob> {
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = 2 * width;
+  canvas.height = 2 * height;
+  const context = canvas.getContext("2d")!;
+  context.scale(2, 2);
+  context.drawImage(image, 0, 0);
+  URL.revokeObjectURL(image.src);
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no picture"))), "image/png"),
+  );
+}
+
+const kByProgram: Partial<Record<ViewName, ExportRequest["view"]>> = {
+  heatmap: "heatmap",
+  heads: "heads",
+};
+
+export function ExportMenu({ view }: { view: ViewName }) {
+  const menu = useRef<HTMLDetailsElement>(null);
+  const info = trace.value;
+  const head = choice.value.head;
+  if (!info || !head) return null;
+  const name = `regard-${view}-${headName(head).replace(/ /g, "-")}`;
+  const program = kByProgram[view];
+  const by = (format: ExportRequest["format"]) => {
+    const c = choice.value;
+    const row = unitAt(c.row, "row");
+    if (!program || c.scale === "rank" || !c.sinks || c.part !== "all") return null;
+    return theSource().exportAddress(info.id, {
+      view: program,
+      format,
+      head,
+      level: c.level,
+      scale: c.scale,
+      specials: c.specials,
+      keepMass: c.mass,
+      dark: dark.value,
+      ...(row >= 0 ? { word: row } : {}),
+    });
+  };
+  const act = async (format: "png" | "svg" | "csv" | "pdf" | "json") => {
+    menu.current?.removeAttribute("open");
+    try {
+      const address = by(format);
+      if (address) {
+        const answer = await fetch(address);
+        if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
+        return save(`${name}.${format}`, await answer.blob());
+      }
+      if (format === "csv") {
+        const text = gridToCsv();
+        return save(`${name}.csv`, new Blob([text], { type: "text/csv" }));
+      }
+      const { svg, width, height } = viewToSvg(document.getElementById("view")!);
+      if (format === "svg") save(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
+      else save(`${name}.png`, await toPng(svg, width, height));
+    } catch (error) {
+      problem.value = `The picture could not be saved: ${error instanceof Error ? error.message : error}`;
+    }
+  };
+  const copy = (text: string) =>
+    void navigator.clipboard.writeText(text).catch(() => (problem.value = "The browser does not let this page copy."));
+  const citation = [
+    "@software{regard,",
+    "  title = {Regard: the attention microscope},",
+    `  note = {${info.model}, ${headName(head)}; text: ${info.sides[0]!.text.slice(0, 120).replace(/[{}\\]/g, "")}},`,
+    `  year = {${new Date().getFullYear()}}`,
+    "}",
+  ].join("\n");
+  return (
+    <details class="export" ref={menu}>
+      <summary>Save or copy</summary>
+      <div class="export-items">
+        <button type="button" onClick={() => void act("png")}>PNG</button>
+        <button type="button" onClick={() => void act("svg")}>SVG</button>
+        {by("pdf") && <button type="button" onClick={() => void act("pdf")}>PDF</button>}
+        {shownGrid.value && <button type="button" onClick={() => void act("csv")}>CSV</button>}
+        {by("json") && <button type="button" onClick={() => void act("json")}>JSON</button>}
+        <button type="button" onClick={() => copy(location.href)}>Copy link</button>
+        <button type="button" onClick={() => copy(citation)}>Copy citation (BibTeX)</button>
+      </div>
+    </details>
+  );
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Step through the generated tokens: what did each look at when it was about to be written?
+import { useEffect, useState } from "preact/hooks";
+
+import { textOn, weightColour } from "../../lib/colour";
+import { percent, shade } from "../../lib/grid";
+import { axes, choice, choose, report, theSource, trace } from "../../state";
+import { DataTable, Slider, Waiting } from "../../ui/controls";
+
+export function Generated() {
+  const info = trace.value;
+  const head = choice.value.head;
+  const both = axes.value;
+  const [weights, setWeights] = useState<Float32Array | null>(null);
+  const side = both?.query;
+  const first = side?.generated ?? 0;
+  const count = (side?.tokens.length ?? 0) - first;
+  // A token was chosen from the row of the token before it.
+  const row = Math.min(Math.max(choice.value.row ?? first - 1, first - 1), first + count - 2);
+  useEffect(() => {
+    if (!info || !head || !both || count < 1) return;
+    const abort = new AbortController();
+    const columns = both.key.tokens.length;
+    const region = { rowBegin: row, rowEnd: row + 1, columnBegin: 0, columnEnd: columns };
+    theSource()
+      .tile(info.id, head, region, columns, "sum", abort.signal)
+      .then((tile) => setWeights(tile.cells), report);
+    return () => abort.abort();
+  }, [info, head, both, row, count]);
+  if (!info || !both || !side) return <Waiting>Reading the trace…</Waiting>;
+  if (count < 1) return <p class="empty">Nothing was generated in this run.</p>;
+  const written = side.tokens[row + 1]!;
+  const most = weights ? weights.reduce((a, b) => Math.max(a, b), 0) : 0;
+  const step = row + 2 - first;
+  return (
+    <section class="generated" aria-label="Generated">
+      <Slider
+        label="Generated token"
+        value={step}
+        min={1}
+        max={count}
+        step={1}
+        text={`${step} of ${count}: ${written.text}`}
+        onInput={(value) => choose({ row: first + value - 2 }, false)}
+      />
+      <p class="readout" role="status">
+        About to write <b>{written.text}</b>, the model looked from <b>{side.tokens[row]!.text}</b> at the tokens below; the darkest has{" "}
+        {percent(most)}.
+      </p>
+      <div class="paragraph" dir="auto">
+        {both.key.tokens.map((token, i) => {
+          const t = weights ? shade(weights[i] ?? 0, most, choice.value.scale === "log" ? "log" : "linear") : 0;
+          return (
+            <span
+              key={i}
+              class={`run${i === row ? " chosen" : ""}${side === both.key && i >= first ? " made" : ""}${side === both.key && i > row ? " later" : ""}`}
+              style={t > 0 ? { background: weightColour(t), color: textOn(t) } : {}}
+            >
+              {token.text.replace(/[▁Ġ]/gu, " ")}
+            </span>
+          );
+        })}
+      </div>
+      {weights && (
+        <DataTable
+          caption={`What ${side.tokens[row]!.text} attended to`}
+          columns={["weight"]}
+          rows={[...weights.keys()]
+            .sort((a, b) => weights[b]! - weights[a]!)
+            .slice(0, 100)
+            .map((i) => ({ name: both.key.tokens[i]!.text, cells: [percent(weights[i]!)] }))}
+        />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole map of a text of any length: overview at once, tiles refined as one zooms, both axes
+// labelled with words at every zoom, a small map of where one is, and a jump to a word.
+import { select } from "d3-selection";
+import { zoom, zoomIdentity, type ZoomBehavior, type ZoomTransform } from "d3-zoom";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import type { Pool, Side } from "../../data/types";
+import { percent } from "../../lib/grid";
+import { axes, choice, choose, dark, report, theSource, trace } from "../../state";
+import { Choose, DataTable, Waiting } from "../../ui/controls";
+import { useSize } from "../../ui/layout";
+import { draw, kMargin, type Scene } from "./draw";
+import { Tiles } from "./tiles";
+
+const kHeight = 640;
+
+export function DeepMap() {
+  const both = axes.value;
+  const info = trace.value;
+  const head = choice.value.head;
+  const [pool, setPool] = useState<Pool>("max");
+  const [strongest, setStrongest] = useState<number | null>(null);
+  const name = `${info?.id} ${head?.kind} ${head?.layer} ${head?.head} ${pool}`;
+  useEffect(() => {
+    if (!info || !head || !both) return;
+    setStrongest(null);
+    const abort = new AbortController();
+    const region = { rowBegin: 0, rowEnd: both.query.tokens.length, columnBegin: 0, columnEnd: both.key.tokens.length };
+    theSource()
+      .tile(info.id, head, region, 256, pool, abort.signal)
+      .then((tile) => setStrongest(tile.cells.reduce((a, b) => Math.max(a, b), 0)), report);
+    return () => abort.abort();
+  }, [name]);
+  if (!info || !head || !both || strongest === null) return <Waiting>Drawing the overview…</Waiting>;
+  return (
+    <section class="deep-map" aria-label="Map">
+      <div class="options" role="group" aria-label="Map">
+        <Choose<Pool>
+          label="A cell of several tokens is their"
+          value={pool}
+          options={[
+            { value: "max", text: "largest weight" },
+            { value: "mean", text: "mean weight" },
+          ]}
+          onChange={setPool}
+        />
+      </div>
+      <Plane key={name} pool={pool} strongest={strongest} query={both.query} keySide={both.key} />
+    </section>
+  );
+}
+
+function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Side }) {
+  const rows = props.query.tokens.length;
+  const columns = props.keySide.tokens.length;
+  const most = Math.max(rows, columns);
+  const [box, width] = useSize<HTMLDivElement>();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const transform = useRef<ZoomTransform>(zoomIdentity);
+  const behaviour = useRef<ZoomBehavior<HTMLCanvasElement, unknown> | null>(null);
+  const frame = useRef(0);
+  const [said, setSaid] = useState("");
+  const [range, setRange] = useState("");
+  const side = Math.max(200, Math.min(width, kHeight) - kMargin);
+  const scale = choice.value.scale === "log" ? "log" : "linear";
+  const tiles = useRef<Tiles | null>(null);
+
+  const scene = (): Scene => ({
+    canvas: canvas.current!,
+    tiles: tiles.current!,
+    transform: transform.current,
+    side,
+    rows,
+    columns,
+    query: props.query,
+    key: props.keySide,
+    dark: dark.value,
+    row: choice.value.row,
+    column: choice.value.column,
+  });
+  const later = () => {
+    if (frame.current !== 0) return;
+    frame.current = requestAnimationFrame(() => {
+      frame.current = 0;
+      if (canvas.current && tiles.current) setRange(draw(scene()));
+    });
+  };
+
+  useEffect(() => {
+    tiles.current = new Tiles(
+      theSource(), trace.value!.id, choice.value.head!, rows, columns, props.pool, scale,
+      props.strongest, later, report,
+    );
+    later();
+    return () => {
+      tiles.current?.close();
+      cancelAnimationFrame(frame.current);
+      frame.current = 0;
+    };
+  }, [scale]);
+  useEffect(later, [side, dark.value, choice.value.row, choice.value.column]);
+
+  useEffect(() => {
+    const target = canvas.current!;
+    const z = zoom<HTMLCanvasElement, unknown>()
+      .scaleExtent([1, Math.max(1, (most * 32) / side)])
+      .extent([[0, 0], [side, side]])
+      .translateExtent([[0, 0], [side, side]])
+      .on("zoom", (event) => {
+        transform.current = event.transform as ZoomTransform;
+        later();
+      });
+    behaviour.current = z;
+    const selection = select(target);
+    selection.call(z).on("dblclick.zoom", null);
+    return () => void selection.on(".zoom", null);
+  }, [side, most]);
+
+  const cellAt = (event: MouseEvent) => {
+    const place = canvas.current!.getBoundingClientRect();
+    const t = transform.current;
+    const x = (event.clientX - place.left - kMargin - t.x) / t.k;
+    const y = (event.clientY - place.top - kMargin - t.y) / t.k;
+    const column = Math.floor((x / side) * most);
+    const row = Math.floor((y / side) * most);
+    return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
+  };
+  const asking = useRef<AbortController | null>(null);
+  const tell = (cell: { row: number; column: number } | null) => {
+    asking.current?.abort();
+    if (!cell) return setSaid("");
+    const abort = new AbortController();
+    asking.current = abort;
+    const names = `${props.query.tokens[cell.row]!.text} → ${props.keySide.tokens[cell.column]!.text}`;
+    setSaid(names);
+    const region = { rowBegin: cell.row, rowEnd: cell.row + 1, columnBegin: cell.column, columnEnd: cell.column + 1 };
+    theSource()
+      .tile(trace.value!.id, choice.value.head!, region, 1, "max", abort.signal)
+      .then((tile) => setSaid(`${names}: ${percent(tile.cells[0]!)} (tokens ${cell.row}, ${cell.column})`), () => undefined);
+  };
+  const go = (row: number, column: number, cells: number) => {
+    const k = Math.max(1, most / cells);
+    const at = zoomIdentity
+      .translate(side / 2, side / 2)
+      .scale(k)
+      .translate((-(column + 0.5) / most) * side, (-(row + 0.5) / most) * side);
+    select(canvas.current!).call(behaviour.current!.transform, at);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const z = behaviour.current!;
+    const selection = select(canvas.current!);
+    const step = side / 5 / transform.current.k;
+    const pan: Record<string, [number, number]> = {
+      ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step],
+    };
+    if (event.key in pan) selection.call(z.translateBy, ...pan[event.key]!);
+    else if (event.key === "+" || event.key === "=") selection.call(z.scaleBy, 1.5);
+    else if (event.key === "-") selection.call(z.scaleBy, 1 / 1.5);
+    else if (event.key === "0" || event.key === "Home") selection.call(z.transform, zoomIdentity);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <>
+      <Jump query={props.query} keySide={props.keySide} go={go} />
+      <p class="readout" role="status">
+        {said || "Scroll or pinch to zoom, drag to move; arrow keys, + and − work too."}
+      </p>
+      <div ref={box} class="map-box">
+        <canvas
+          ref={canvas}
+          class="map-canvas"
+          tabIndex={0}
+          role="application"
+          aria-label={`Map of ${rows} by ${columns} tokens. ${range}`}
+          style={{ width: `${side + kMargin}px`, height: `${side + kMargin}px` }}
+          onKeyDown={onKey}
+          onMouseMove={(event) => tell(cellAt(event))}
+          onMouseLeave={() => tell(null)}
+          onDblClick={(event) => {
+            const cell = cellAt(event);
+            if (cell) go(cell.row, cell.column, 64);
+          }}
+          onClick={(event) => {
+            const cell = cellAt(event);
+            if (cell) choose(cell);
+          }}
+        />
+      </div>
+      <p class="muted">{range}</p>
+      <DataTable
+        caption="What is in sight"
+        columns={["value"]}
+        rows={[
+          { name: "in sight", cells: [range] },
+          { name: "pointed at", cells: [said] },
+          { name: "largest weight of a cell in the overview", cells: [percent(props.strongest)] },
+        ]}
+      />
+    </>
+  );
+}
+
+function Jump(props: { query: Side; keySide: Side; go: (row: number, column: number, cells: number) => void }) {
+  const [found, setFound] = useState<string>("");
+  const field = useRef<HTMLInputElement>(null);
+  const last = useRef(-1);
+  const jump = () => {
+    const wanted = (field.current?.value ?? "").trim().toLowerCase();
+    if (wanted === "") return;
+    const { words } = props.query;
+    const at = (i: number) => words[(i + words.length) % words.length]!;
+    for (let i = 1; i <= words.length; ++i) {
+      const word = at(last.current + i);
+      if (word.text.toLowerCase() !== wanted) continue;
+      last.current = (last.current + i) % words.length;
+      const token = word.tokens[0] ?? 0;
+      const square = props.query === props.keySide ? token : Math.min(token, props.keySide.tokens.length - 1);
+      props.go(token, square, 96);
+      choose({ row: token });
+      return setFound(`“${word.text}” at token ${token}`);
+    }
+    setFound(`“${wanted}” is not in this text.`);
+  };
+  return (
+    <form
+      class="jump"
+      onSubmit={(event) => {
+        event.preventDefault();
+        jump();
+      }}
+    >
+      <label>
+        Jump to a word <input ref={field} type="search" onInput={() => (last.current = -1)} />
+      </label>
+      <button type="submit">Next</button>
+      <button type="button" onClick={() => props.go(0, 0, 1e9)}>
+        Whole map
+      </button>
+      <span class="muted" role="status">{found}</span>
+    </form>
+  );
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tiles of a map of any length: a pyramid of 256 x 256 cells a tile, level 0 the whole map in one.
+// At level z a tile covers extent(z) = 256 * 2^(top - z) tokens a side; at the top level a cell is a
+// token. Loaded nearest first, few at a time, kept within a budget.
+import type { HeadId, Pool } from "../../data/types";
+import type { Source } from "../../data/source";
+import { paint } from "../../lib/colour";
+import { shade } from "../../lib/grid";
+
+export const kTile = 256;
+const kAtOnce = 4;
+const kKept = 600;
+
+export interface TileImage {
+  canvas: OffscreenCanvas | HTMLCanvasElement;
+  cells: Float32Array;
+  rows: number;
+  columns: number;
+}
+
+export function topLevel(tokens: number): number {
+  return Math.max(0, Math.ceil(Math.log2(Math.max(tokens, 1) / kTile)));
+}
+
+export class Tiles {
+  private readonly images = new Map<string, TileImage>();
+  private readonly wanted = new Map<string, { z: number; i: number; j: number; distance: number }>();
+  private readonly loading = new Map<string, AbortController>();
+  readonly top: number;
+
+  constructor(
+    private readonly source: Source,
+    private readonly trace: string,
+    private readonly head: HeadId,
+    private readonly rows: number,
+    private readonly columns: number,
+    private readonly pool: Pool,
+    private readonly scale: "linear" | "log",
+    private readonly strongest: number,
+    private readonly onChange: () => void,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.top = topLevel(Math.max(rows, columns));
+  }
+
+  extent(z: number): number {
+    return kTile * 2 ** (this.top - z);
+  }
+
+  get(z: number, i: number, j: number): TileImage | null {
+    const key = `${z} ${i} ${j}`;
+    const image = this.images.get(key);
+    if (image) {
+      this.images.delete(key);
+      this.images.set(key, image);
+    }
+    return image ?? null;
+  }
+
+  // The tiles that are in sight now; what is no longer wanted is cancelled.
+  want(list: { z: number; i: number; j: number; distance: number }[]): void {
+    const keys = new Set(list.map((t) => `${t.z} ${t.i} ${t.j}`));
+    for (const [key, abort] of this.loading) {
+      if (keys.has(key)) continue;
+      abort.abort();
+      this.loading.delete(key);
+    }
+    this.wanted.clear();
+    for (const t of list) {
+      const key = `${t.z} ${t.i} ${t.j}`;
+      if (!this.images.has(key) && !this.loading.has(key)) this.wanted.set(key, t);
+    }
+    this.next();
+  }
+
+  get busy(): boolean {
+    return this.loading.size + this.wanted.size > 0;
+  }
+
+  close(): void {
+    this.wanted.clear();
+    for (const abort of this.loading.values()) abort.abort();
+    this.loading.clear();
+  }
+
+  private next(): void {
+    while (this.loading.size < kAtOnce && this.wanted.size > 0) {
+      const nearest = [...this.wanted].reduce((a, b) => (b[1].distance < a[1].distance ? b : a));
+      this.wanted.delete(nearest[0]);
+      void this.load(nearest[0], nearest[1]);
+    }
+  }
+
+  private async load(key: string, t: { z: number; i: number; j: number }): Promise<void> {
+    const abort = new AbortController();
+    this.loading.set(key, abort);
+    const extent = this.extent(t.z);
+    const region = {
+      rowBegin: t.i * extent,
+      rowEnd: Math.min((t.i + 1) * extent, this.rows),
+      columnBegin: t.j * extent,
+      columnEnd: Math.min((t.j + 1) * extent, this.columns),
+    };
+    const cell = extent / kTile;
+    try {
+      // Whole cells only where the map ends inside a tile: the remainder joins the last cell.
+      const rows = Math.max(1, Math.floor((region.rowEnd - region.rowBegin) / cell));
+      const columns = Math.max(1, Math.floor((region.columnEnd - region.columnBegin) / cell));
+      const tile = await this.source.tile(
+        this.trace, this.head, region, Math.max(rows, columns), this.pool, abort.signal,
+      );
+      const shades = Float32Array.from(tile.cells, (x) => shade(x, this.strongest, this.scale));
+      const canvas = document.createElement("canvas");
+      canvas.width = tile.columns;
+      canvas.height = tile.rows;
+      canvas.getContext("2d")!.putImageData(paint(shades, tile.columns, tile.rows), 0, 0);
+      this.images.set(key, { canvas, ...tile });
+      for (const old of this.images.keys()) {
+        if (this.images.size <= kKept) break;
+        this.images.delete(old);
+      }
+      this.onChange();
+    } catch (error) {
+      if (!abort.signal.aborted) this.onError(error);
+    } finally {
+      if (this.loading.get(key) === abort) this.loading.delete(key);
+      this.next();
+    }
+  }
+}
