@@ -170,6 +170,31 @@ TEST(HeadChoice, PrefersALoneFarLinkToASink) {
             "4 words apart");
 }
 
+TEST(HeadChoice, UnderACausalMaskTheFirstTokenIsNoKeyOfALink) {
+  constexpr std::int64_t n = 5;
+  // The keys are unit vectors, so a query is its row of logits, and a log-sum-exp of 0 fits.
+  const std::vector<float> weights = {1,     0,    0,     0,    0,     0.5f,  0.5f,  0,     0,
+                                      0,     0.4f, 0.3f,  0.3f, 0,     0,     0.25f, 0.25f, 0.25f,
+                                      0.25f, 0,    0.75f, 0.1f, 0.05f, 0.05f, 0.05f};
+  std::vector<float> query, key(static_cast<std::size_t>(n * n), 0.0f);
+  for (const float w : weights) query.push_back(w > 0 ? std::log(w) : 0.0f);
+  for (std::size_t i = 0; i < n; ++i) key[i * n + i] = 1;
+  Trace trace = ids(n);
+  LayerTrace layer;
+  layer.head_ids = layer.kv_of = {0};
+  layer.queries = layer.keys = layer.dim = n;
+  layer.query = floats(&trace, {1, n, n}, query);
+  layer.key = floats(&trace, {1, n, n}, key);
+  const auto lse = std::make_shared<std::vector<double>>(n, 0.0);
+  trace.keep(lse);
+  layer.lse = TensorView{DType::kF64, {1, n}, reinterpret_cast<const std::byte*>(lse->data())};
+  layer.score.causal = true;
+  trace.layers[0] = layer;
+  const std::vector<Unit> units = units_of(trace, Level::kWord);
+  EXPECT_NE(choose_head(trace, trace.heads(), units).link.key, 0);
+  for (const Link& link : strongest_links(trace, trace.heads(), units, 9)) EXPECT_NE(link.key, 0);
+}
+
 TEST(HeadChoice, NeverFallsOnTwoCopiesOfOneWordWhateverTheirCase) {
   const Trace trace = sink_and_link();
   std::vector<Unit> units = units_of(trace, Level::kWord);

@@ -57,6 +57,9 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
     for (std::size_t k = 0; k < width; ++k)
       column[k] += static_cast<double>(weights[r * width + k]);
   const double others = static_cast<double>(rows.size() - 1);
+  // Under a causal mask the first token is where weight goes that no other token asks for.
+  const LayerTrace& layer = trace.layers.at(head.layer);
+  const bool sink = layer.weights.data == nullptr && layer.score.causal;
   // Equal numbers: copies of one word, whatever the case.
   std::map<std::string, std::size_t> words;
   std::vector<std::size_t> folded;
@@ -70,6 +73,7 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
       const std::int64_t distance = std::abs(q - static_cast<std::int64_t>(k));
       if (distance < 2 || !units[k].wordlike) continue;
       if (folded[static_cast<std::size_t>(q)] == folded[k]) continue;
+      if (sink && units[k].tokens.front() == 0) continue;
       const float weight = weights[r * width + k];
       const double contrast = weight - (column[k] - weight) / others;
       if (contrast <= 0) continue;

@@ -13,18 +13,19 @@ namespace {
 void fill_bert_shape(Config* config, ModelSpec* spec) {
   fill_sizes(config, spec);
   spec->mlp_width = config->size("intermediate_size", kMaximalWidth);
-  spec->max_positions = config->size("max_position_embeddings", kMaximalPositions);
-  spec->types = config->size("type_vocab_size", kMaximalWidth);
+  spec->max_positions = config->size("max_position_embeddings", kMaximalPositions, 512);
+  spec->types = config->size("type_vocab_size", kMaximalWidth, 2);
   spec->positions = Positions::kLearned;
-  spec->norm_epsilon = config->epsilon("layer_norm_eps");
-  spec->activation = spec->head.activation = config->activation("hidden_act");
+  spec->norm_epsilon = config->epsilon("layer_norm_eps", 1e-12);
+  spec->activation = spec->head.activation = config->activation("hidden_act", "gelu");
+  spec->head.tied = config->flag("tie_word_embeddings", true);
   if (const auto kind = config->find("position_embedding_type"))
     if (kind->string() != "absolute") throw kind->wrong("absolute");
   config->demand("is_decoder", false);
   config->demand("add_cross_attention", false);
   config->harmless({"chunk_size_feed_forward", "directionality", "pooler_fc_size",
                     "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
-                    "pooler_type", "tie_word_embeddings"});
+                    "pooler_type"});
   fill_layers(spec);
 }
 

@@ -43,6 +43,17 @@ TEST(ModelSpec, IsFilledFromABertConfiguration) {
   EXPECT_TRUE(spec.notes.empty());
 }
 
+TEST(ModelSpec, ABertConfigurationMayLeaveOutWhatTransformersHasDefaultsFor) {
+  const ModelSpec spec = read(R"({"model_type": "bert", "vocab_size": 100, "hidden_size": 64,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128})");
+  EXPECT_EQ(spec.max_positions, 512);
+  EXPECT_EQ(spec.types, 2);
+  EXPECT_EQ(spec.norm_epsilon, 1e-12f);
+  EXPECT_EQ(spec.activation, kernels::Activation::kGelu);
+  EXPECT_TRUE(spec.head.tied);
+  EXPECT_FALSE(read(config("\"tie_word_embeddings\": false, ")).head.tied);
+}
+
 TEST(ModelSpec, RefusesUnknownKeysThatCouldChangeAScore) {
   for (const char* key : {"rope_theta", "sliding_window", "attn_logit_softcapping", "qk_norm",
                           "AttentionBiasKind", "position_offset"})

@@ -360,10 +360,9 @@ HeadWeights load_head(const ModelSpec& model, const StackSpec& stack, const Stac
   if (!names.head_decoder_alias.empty() && !checkpoint.find(decoder + ".weight"))
     decoder = names.head_decoder_alias;
   const bool own = checkpoint.find(decoder + ".weight").has_value();
-  // A head of several layers is there when its first is; a single decoder when it is, or is tied.
-  out.present = names.head_dense.empty()
-                    ? !names.head_decoder.empty() && (own || model.head.tied)
-                    : checkpoint.find(names.head_dense + ".weight").has_value();
+  // A head is there when its decoder is, or is tied, and the layer before it where it has one.
+  out.present = !names.head_decoder.empty() && (own || model.head.tied) &&
+                (names.head_dense.empty() || checkpoint.find(names.head_dense + ".weight"));
   if (!out.present) return out;
   const std::int64_t width = stack.embedding_width;
   if (!names.head_dense.empty()) {
