@@ -151,6 +151,7 @@ JsonDocument::~JsonDocument() = default;
 JsonDocument JsonDocument::parse(std::string_view text, std::string file, bool unique_keys) {
   if (text.size() > kLongest)
     throw Error::at(file, "size", "at most 4 GiB of JSON", fmt::format("{} bytes", text.size()));
+  if (text.data() == nullptr) text = "";  // simdjson copies from it, even nothing
   JsonDocument document;
   State& state = *document.state_;
   state.file = std::move(file);

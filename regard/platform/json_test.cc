@@ -19,6 +19,10 @@ std::string parse_error(std::string_view text) {
   return error_of([&] { JsonDocument::parse(text, "f.json"); });
 }
 
+TEST(Json, NoTextAtAllIsAnError) {
+  EXPECT_THROW(JsonDocument::parse(std::string_view(), "a.json"), Error);
+}
+
 TEST(Json, ReadsEveryTypeAndNamesTheKeyOfAWrongOne) {
   const JsonDocument document = JsonDocument::parse(
       R"({"a": {"b": [1, -2.5, "x\u00e9", true, null]}, "big": 18446744073709551615})", "f.json");
