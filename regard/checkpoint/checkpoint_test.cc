@@ -29,11 +29,6 @@ std::string open_error(const std::string& name) {
 
 class CheckpointFolder : public ::testing::Test {
  protected:
-  CheckpointFolder() {
-    std::string name = (fs::temp_directory_path() / "regard-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~CheckpointFolder() override { fs::remove_all(folder_); }
   std::string in(const char* name) const { return (folder_ / name).string(); }
   // A file with one float tensor [2] of this name.
   void shard(const char* file, const char* tensor) const {
@@ -47,7 +42,8 @@ class CheckpointFolder : public ::testing::Test {
     return error_of([&] { Checkpoint::open(folder_.string()); });
   }
   static constexpr float two_[2] = {1.0f, 2.0f};
-  fs::path folder_;
+  TemporaryFolder own_;
+  const fs::path folder_ = own_.path();
 };
 
 TEST(Safetensors, OfTheCorpusOpenWhenGoodAndAreRefusedWhenBad) {

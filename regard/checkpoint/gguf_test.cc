@@ -11,6 +11,7 @@
 
 #include "regard/checkpoint/checkpoint.h"
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 
 namespace regard {
 namespace {
@@ -74,11 +75,6 @@ class Writer {
 
 class GgufFolder : public ::testing::Test {
  protected:
-  GgufFolder() {
-    std::string name = (fs::temp_directory_path() / "regard-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~GgufFolder() override { fs::remove_all(folder_); }
   std::string in(const std::string& name) const { return (folder_ / name).string(); }
   // A file of a series with one float tensor [1].
   void shard(const std::string& file, int number, int count, const std::string& tensor,
@@ -95,7 +91,8 @@ class GgufFolder : public ::testing::Test {
   std::string error(const std::string& path) const {
     return error_of([&] { Checkpoint::open(path); });
   }
-  fs::path folder_;
+  TemporaryFolder own_;
+  const fs::path folder_ = own_.path();
 };
 
 TEST(Gguf, FilesOfTheCorpusOpenWhenGoodAndAreRefusedWhenBad) {

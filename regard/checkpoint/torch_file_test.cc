@@ -13,6 +13,7 @@
 #include "regard/checkpoint/checkpoint.h"
 #include "regard/checkpoint/pickle.h"
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 
 namespace regard {
 namespace {
@@ -129,15 +130,11 @@ TEST(TorchFile, SaysWhatItRefuses) {
 
 class TorchFolder : public ::testing::Test {
  protected:
-  TorchFolder() {
-    std::string name = (fs::temp_directory_path() / "regard-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~TorchFolder() override { fs::remove_all(folder_); }
   void add(const std::string& source, const std::string& name) const {
     fs::copy_file(source, folder_ / name, fs::copy_options::overwrite_existing);
   }
-  fs::path folder_;
+  TemporaryFolder own_;
+  const fs::path folder_ = own_.path();
 };
 
 TEST_F(TorchFolder, OpensAsOneFileAndAsShards) {

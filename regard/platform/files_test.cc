@@ -11,6 +11,7 @@
 #include "regard/platform/error.h"
 #include "regard/platform/mapped_file.h"
 #include "regard/platform/output_file.h"
+#include "regard/platform/testing.h"
 #include "regard/platform/utf8.h"
 
 namespace regard {
@@ -20,18 +21,14 @@ namespace fs = std::filesystem;
 
 class Files : public ::testing::Test {
  protected:
-  Files() {
-    std::string name = (fs::temp_directory_path() / "regard-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~Files() override { fs::remove_all(folder_); }
   std::string in(const char* name) const { return (folder_ / name).string(); }
   std::size_t count() const {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
   static std::string content(const std::string& path) { return read_text_file(path, 1000); }
-  fs::path folder_;
+  TemporaryFolder own_;
+  const fs::path folder_ = own_.path();
 };
 
 TEST(Error, IsOnePrintableLine) {

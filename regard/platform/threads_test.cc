@@ -21,6 +21,7 @@
 
 #include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 
 namespace regard {
 namespace {
@@ -166,18 +167,13 @@ TEST(ParallelFor, StartsThreadsOfItsOwnInAChildProcess) {
 // A folder with proc/self/cgroup and some groups' files.
 class Cores : public testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/regard-cores-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    root_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
   void write(const std::string& path, const std::string& text) {
     const std::filesystem::path file = root_ + "/" + path;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file) << text;
   }
-  std::string root_;
+  TemporaryFolder own_;
+  const std::string root_ = own_.path().string();
 };
 
 TEST(CoresAllowed, AreTheQuotaRoundedUpAndNeverMoreThanThereAre) {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 #include "regard/render/data.h"
 
 namespace regard {
@@ -39,13 +40,6 @@ std::string message_of(F&& work, Error::Kind kind) {
 
 class FolderTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "regard-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   void write(const std::string& name, const std::string& bytes) const {
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
@@ -55,7 +49,8 @@ class FolderTest : public ::testing::Test {
     write(name, npy_header(shape) + std::string(reinterpret_cast<const char*>(cells.data()),
                                                 cells.size() * sizeof(float)));
   }
-  std::filesystem::path folder_;
+  TemporaryFolder own_;
+  const std::filesystem::path folder_ = own_.path();
 };
 
 TEST(FindUnitTest, TheExactTextWinsOverAnotherCase) {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 #include "regard/tokenizer/tokenizer.h"
 
 namespace regard {
@@ -76,20 +77,15 @@ std::string small_model() {
 
 class SentencePieceFolder : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "/regard_sentencepiece_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::create_directories(folder_);
-    write("spiece.model", small_model());
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void SetUp() override { write("spiece.model", small_model()); }
   void write(const std::string& name, std::string_view text) const {
     std::ofstream(folder_ + "/" + name, std::ios::binary) << text;
   }
   void configure(const std::string& name) const {
     write("tokenizer_config.json", R"({"tokenizer_class": ")" + name + "\"}");
   }
-  std::string folder_;
+  TemporaryFolder own_;
+  const std::string folder_ = own_.path().string();
 };
 
 TEST_F(SentencePieceFolder, WithoutAClassIsCutAsSentencePieceDoes) {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "regard/platform/error.h"
+#include "regard/platform/testing.h"
 
 namespace regard {
 namespace {
@@ -140,16 +141,11 @@ TEST(Tokenizer, AnIdBeyondReasonIsRefusedBeforeMemoryIsAsked) {
 
 class TokenizerFolder : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "/regard_tokenizer_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   void write(const std::string& name, std::string_view text) const {
     std::ofstream(folder_ + "/" + name) << text;
   }
-  std::string folder_;
+  TemporaryFolder own_;
+  const std::string folder_ = own_.path().string();
 };
 
 TEST_F(TokenizerFolder, WithVocabTxtOnlyIsReadWithItsConfiguration) {
