@@ -4,7 +4,6 @@
 #include "regard/analysis/head_choice.h"
 
 #include <fmt/format.h>
-#include <unicode/unistr.h>
 
 #include <algorithm>
 #include <cmath>
@@ -24,11 +23,6 @@ namespace {
 constexpr std::int64_t kCells = std::int64_t{1} << 22;  // of one head's map that are looked at
 constexpr std::size_t kLinksOfQuery = 3;
 
-std::string fold_case(const std::string& text) {
-  std::string folded;
-  return icu::UnicodeString::fromUTF8(text).foldCase().toUTF8String(folded);
-}
-
 struct Scored {
   Link link;
   double contrast = 0;  // weight minus the mean of the column's other rows
@@ -45,10 +39,20 @@ std::vector<std::int64_t> rows_looked_at(std::int64_t units, std::optional<std::
   return rows;
 }
 
-// Calls visit for every candidate link of one head with a score above 0.
+// A number for each unit, equal for copies of one word, whatever the case.
+std::vector<std::size_t> number_words(const std::vector<Unit>& units) {
+  std::map<std::string, std::size_t> words;
+  std::vector<std::size_t> numbers;
+  for (const Unit& unit : units)
+    numbers.push_back(words.try_emplace(fold_case(unit.text), words.size()).first->second);
+  return numbers;
+}
+
+// Calls visit for every candidate link of one head with a score above 0. words: number_words().
 void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units,
-                 const std::vector<std::int64_t>& rows, std::optional<std::int64_t> only,
-                 const CancelToken* cancel, const std::function<void(const Scored&)>& visit) {
+                 const std::vector<std::size_t>& words, const std::vector<std::int64_t>& rows,
+                 std::optional<std::int64_t> only, const CancelToken* cancel,
+                 const std::function<void(const Scored&)>& visit) {
   if (rows.size() < 2) return;
   const std::size_t width = units.size();
   const std::vector<float> weights = unit_rows(trace.map(head), units, rows, cancel);
@@ -60,11 +64,6 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
   // Under a causal mask the first token is where weight goes that no other token asks for.
   const LayerTrace& layer = trace.layers.at(head.layer);
   const bool sink = layer.weights.data == nullptr && layer.score.causal;
-  // Equal numbers: copies of one word, whatever the case.
-  std::map<std::string, std::size_t> words;
-  std::vector<std::size_t> folded;
-  for (const Unit& unit : units)
-    folded.push_back(words.try_emplace(fold_case(unit.text), words.size()).first->second);
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const std::int64_t q = rows[r];
     if (only && q != *only) continue;
@@ -72,7 +71,7 @@ void score_links(const Trace& trace, HeadId head, const std::vector<Unit>& units
     for (std::size_t k = 0; k < width; ++k) {
       const std::int64_t distance = std::abs(q - static_cast<std::int64_t>(k));
       if (distance < 2 || !units[k].wordlike) continue;
-      if (folded[static_cast<std::size_t>(q)] == folded[k]) continue;
+      if (words[static_cast<std::size_t>(q)] == words[k]) continue;
       if (sink && units[k].tokens.front() == 0) continue;
       const float weight = weights[r * width + k];
       const double contrast = weight - (column[k] - weight) / others;
@@ -91,9 +90,10 @@ HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among,
   if (among.empty()) throw Error("head: expected at least one to choose from, found none");
   const std::vector<std::int64_t> rows =
       rows_looked_at(static_cast<std::int64_t>(units.size()), std::nullopt);
+  const std::vector<std::size_t> words = number_words(units);
   Scored best;
   for (const HeadId head : among)
-    score_links(trace, head, units, rows, std::nullopt, cancel, [&](const Scored& one) {
+    score_links(trace, head, units, words, rows, std::nullopt, cancel, [&](const Scored& one) {
       if (one.score > best.score) best = one;
     });
   if (best.score == 0)
@@ -114,11 +114,12 @@ std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>&
                                   std::optional<std::int64_t> row, const CancelToken* cancel) {
   const std::vector<std::int64_t> rows =
       rows_looked_at(static_cast<std::int64_t>(units.size()), row);
+  const std::vector<std::size_t> words = number_words(units);
   // Per query its best links to different keys, best first.
   std::vector<std::vector<Scored>> best(units.size());
   const auto better = [](const Scored& a, const Scored& b) { return a.score > b.score; };
   for (const HeadId head : among)
-    score_links(trace, head, units, rows, row, cancel, [&](const Scored& one) {
+    score_links(trace, head, units, words, rows, row, cancel, [&](const Scored& one) {
       std::vector<Scored>& list = best[static_cast<std::size_t>(one.link.query)];
       const auto same = std::find_if(list.begin(), list.end(), [&](const Scored& known) {
         return known.link.key == one.link.key;

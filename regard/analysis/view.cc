@@ -3,6 +3,7 @@
 #include "regard/analysis/view.h"
 
 #include <fmt/format.h>
+#include <unicode/unistr.h>
 
 #include <algorithm>
 #include <numeric>
@@ -61,6 +62,11 @@ Level level_named(std::string_view name) {
     if (text == name) return level;
   throw Error(fmt::format("level: expected token, word or sentence, found {}", name),
               Error::Kind::kUsage);
+}
+
+std::string fold_case(const std::string& text) {
+  std::string folded;
+  return icu::UnicodeString::fromUTF8(text).foldCase().toUTF8String(folded);
 }
 
 std::string_view name_of(Level level) {

@@ -33,6 +33,9 @@ struct Unit {
 // nobody and stands alone. Padding tokens (key_valid 0) are units at token level only.
 std::vector<Unit> units_of(const Trace& trace, Level level);
 
+// A word without its case (Unicode's full case folding): equal for copies of one word.
+std::string fold_case(const std::string& text);
+
 // One head's map at a level. Clark et al. 2019: weights summed over the tokens attended TO and
 // averaged over the tokens attended FROM.
 struct HeadMap {

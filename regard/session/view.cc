@@ -5,7 +5,6 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <unicode/unistr.h>
 
 #include "regard/analysis/head_choice.h"
 #include "regard/analysis/long_text.h"
@@ -16,10 +15,6 @@ namespace regard {
 namespace {
 
 Error usage(const std::string& message) { return Error(message, Error::Kind::kUsage); }
-
-icu::UnicodeString folded(const std::string& text) {
-  return icu::UnicodeString::fromUTF8(text).foldCase();
-}
 
 // "tail" as a number from 0, when it is nothing else.
 std::optional<std::int64_t> number(std::string_view tail) {
@@ -36,9 +31,9 @@ std::optional<std::int64_t> occurrence(const std::vector<Unit>& units, const std
   for (std::size_t i = 0; i < units.size(); ++i)
     if (units[i].text == text && ++seen == which) return static_cast<std::int64_t>(i);
   if (seen > 0) return std::nullopt;
-  const icu::UnicodeString wanted = folded(text);
+  const std::string wanted = fold_case(text);
   for (std::size_t i = 0; i < units.size(); ++i)
-    if (folded(units[i].text) == wanted && ++seen == which) return static_cast<std::int64_t>(i);
+    if (fold_case(units[i].text) == wanted && ++seen == which) return static_cast<std::int64_t>(i);
   return std::nullopt;
 }
 
