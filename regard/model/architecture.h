@@ -32,4 +32,10 @@ void fill_sizes(Config* config, ModelSpec* spec);
 // Layers that all look alike: scale 1 / sqrt(head_dim), the first rotary table if there is one.
 void fill_layers(StackSpec* stack);
 
+// Sizes, epsilon (by default `epsilon`) and refusals that BERT shares with its relatives; and the
+// names of its tensors, around and in the layers, and of its masked-language-model head.
+void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon);
+void name_bert_tensors(TensorNames* names);
+void name_bert_head(TensorNames* names);
+
 }  // namespace regard

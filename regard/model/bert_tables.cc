@@ -7,26 +7,14 @@
 #include "regard/platform/error.h"
 
 namespace regard {
-namespace {
-
-// Sizes, activation and epsilon, and what BERT's relatives all refuse.
-void fill_bert_shape(Config* config, ModelSpec* spec) {
+void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon) {
   fill_sizes(config, spec);
   spec->mlp_width = config->size("intermediate_size", kMaximalWidth);
-  spec->max_positions = config->size("max_position_embeddings", kMaximalPositions, 512);
-  spec->types = config->size("type_vocab_size", kMaximalWidth, 2);
-  spec->positions = Positions::kLearned;
-  spec->norm_epsilon = config->epsilon("layer_norm_eps", 1e-12);
-  spec->activation = spec->head.activation = config->activation("hidden_act", "gelu");
+  spec->norm_epsilon = config->epsilon("layer_norm_eps", epsilon);
   spec->head.tied = config->flag("tie_word_embeddings", true);
-  if (const auto kind = config->find("position_embedding_type"))
-    if (kind->string() != "absolute") throw kind->wrong("absolute");
   config->demand("is_decoder", false);
   config->demand("add_cross_attention", false);
-  config->harmless({"chunk_size_feed_forward", "directionality", "pooler_fc_size",
-                    "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
-                    "pooler_type"});
-  fill_layers(spec);
+  config->harmless({"chunk_size_feed_forward"});
 }
 
 void name_bert_tensors(TensorNames* names) {
@@ -45,15 +33,34 @@ void name_bert_tensors(TensorNames* names) {
   names->mlp_after_norm = layer + "output.LayerNorm";
 }
 
+void name_bert_head(TensorNames* names) {
+  names->head_dense = "cls.predictions.transform.dense";
+  names->head_norm = "cls.predictions.transform.LayerNorm";
+  names->head_decoder = "cls.predictions.decoder";
+  names->head_biases = {"cls.predictions.decoder.bias", "cls.predictions.bias"};
+}
+
+namespace {
+
+// Sizes, activation and epsilon, and what BERT's relatives all refuse.
+void fill_bert_shape(Config* config, ModelSpec* spec) {
+  fill_bert_sizes(config, spec, 1e-12);
+  spec->max_positions = config->size("max_position_embeddings", kMaximalPositions, 512);
+  spec->types = config->size("type_vocab_size", kMaximalWidth, 2);
+  spec->positions = Positions::kLearned;
+  spec->activation = spec->head.activation = config->activation("hidden_act", "gelu");
+  if (const auto kind = config->find("position_embedding_type"))
+    if (kind->string() != "absolute") throw kind->wrong("absolute");
+  config->harmless({"directionality", "pooler_fc_size", "pooler_num_attention_heads",
+                    "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type"});
+  fill_layers(spec);
+}
+
 void fill_bert(Config* config, ModelSpec* spec) {
   fill_bert_shape(config, spec);
   name_bert_tensors(&spec->names);
-  TensorNames& names = spec->names;
-  names.prefixes = {"", "bert."};
-  names.head_dense = "cls.predictions.transform.dense";
-  names.head_norm = "cls.predictions.transform.LayerNorm";
-  names.head_decoder = "cls.predictions.decoder";
-  names.head_biases = {"cls.predictions.decoder.bias", "cls.predictions.bias"};
+  name_bert_head(&spec->names);
+  spec->names.prefixes = {"", "bert."};
 }
 
 // Positions count the tokens that are no padding, from the padding id on.

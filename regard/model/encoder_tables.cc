@@ -25,8 +25,8 @@ void fill_distilbert(Config* config, ModelSpec* spec) {
   spec->mlp_width = config->size("hidden_dim", kMaximalWidth);
   spec->max_positions = config->size("max_position_embeddings", kMaximalPositions, 512);
   spec->positions = Positions::kLearned;  // sinusoidal ones lie in the checkpoint too
-  config->harmless({"sinusoidal_pos_embds", "qa_dropout", "seq_classif_dropout", "tie_weights_",
-                    "tie_word_embeddings"});
+  config->harmless({"sinusoidal_pos_embds", "qa_dropout", "seq_classif_dropout", "tie_weights_"});
+  spec->head.tied = config->flag("tie_word_embeddings", true);
   spec->norm_epsilon = 1e-12f;
   spec->activation = spec->head.activation = config->activation("activation", "gelu");
   fill_layers(spec);
@@ -48,16 +48,6 @@ void fill_distilbert(Config* config, ModelSpec* spec) {
   names.head_norm = "vocab_layer_norm";
   names.head_decoder = "vocab_projector";
   names.head_biases = {"vocab_projector.bias"};
-}
-
-// What BERT's relatives share, whatever their tensors are called.
-void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon) {
-  fill_sizes(config, spec);
-  spec->mlp_width = config->size("intermediate_size", kMaximalWidth);
-  spec->norm_epsilon = config->epsilon("layer_norm_eps", epsilon);
-  config->demand("is_decoder", false);
-  config->demand("add_cross_attention", false);
-  config->harmless({"chunk_size_feed_forward", "tie_word_embeddings"});
 }
 
 void fill_albert(Config* config, ModelSpec* spec) {
@@ -308,22 +298,10 @@ void fill_deberta_shape(Config* config, ModelSpec* spec, Disentangled* parts) {
     throw config->root().at("max_relative_positions").wrong("at most 2^20");
   fill_layers(spec);
   TensorNames& names = spec->names;
-  const std::string layer = "encoder.layer.{}.";
+  name_bert_tensors(&names);
+  name_bert_head(&names);
   names.prefixes = {"deberta.", ""};
-  names.word_embedding = "embeddings.word_embeddings";
-  names.position_embedding = "embeddings.position_embeddings";
-  names.type_embedding = "embeddings.token_type_embeddings";
-  names.embedding_norm = "embeddings.LayerNorm";
   names.relative_embedding = "encoder.rel_embeddings";
-  names.attention_out = layer + "attention.output.dense";
-  names.attention_after_norm = layer + "attention.output.LayerNorm";
-  names.up = layer + "intermediate.dense";
-  names.down = layer + "output.dense";
-  names.mlp_after_norm = layer + "output.LayerNorm";
-  names.head_dense = "cls.predictions.transform.dense";
-  names.head_norm = "cls.predictions.transform.LayerNorm";
-  names.head_decoder = "cls.predictions.decoder";
-  names.head_biases = {"cls.predictions.decoder.bias", "cls.predictions.bias"};
 }
 
 void set_scale(ModelSpec* spec, std::int64_t parts) {
@@ -346,6 +324,7 @@ void fill_deberta(Config* config, ModelSpec* spec) {
   spec->biases.query = spec->biases.key = spec->biases.value = false;
   TensorNames& names = spec->names;
   const std::string attention = "encoder.layer.{}.attention.self.";
+  names.query = names.key = names.value = "";
   names.qkv = attention + "in_proj";
   names.query_bias = attention + "q_bias";
   names.value_bias = attention + "v_bias";
