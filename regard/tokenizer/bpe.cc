@@ -155,11 +155,7 @@ class Bpe : public Model {
  private:
   void cut(std::string_view word, BpeMemory& memory, bool bytes, std::vector<Piece>& out) const {
     const std::uint64_t hash = WordCache::hash(word);
-    const std::span<const Piece> known = memory.find(word, hash);
-    if (!known.empty()) {
-      out.insert(out.end(), known.begin(), known.end());
-      return;
-    }
+    if (memory.append(word, hash, &out)) return;
     const std::size_t before = out.size();
     if (!whole_piece(word, memory, bytes, out)) {
       memory.symbols.clear();

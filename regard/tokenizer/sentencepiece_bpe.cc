@@ -55,11 +55,7 @@ class SentencePieceBpe : public Model {
   void cut(std::string_view word, ModelMemory* memory, std::vector<Piece>& out) const override {
     auto& mine = static_cast<BpeMemory&>(*memory);
     const std::uint64_t hash = WordCache::hash(word);
-    const std::span<const Piece> known = mine.find(word, hash);
-    if (!known.empty()) {
-      out.insert(out.end(), known.begin(), known.end());
-      return;
-    }
+    if (mine.append(word, hash, &out)) return;
     const std::size_t before = out.size();
     join(word, mine);
     for (std::int32_t i = mine.symbols.empty() ? -1 : 0; i >= 0;) {

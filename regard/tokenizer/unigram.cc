@@ -69,11 +69,7 @@ class Unigram : public Model {
   void cut(std::string_view word, ModelMemory* memory, std::vector<Piece>& out) const override {
     auto& mine = static_cast<UnigramMemory&>(*memory);
     const std::uint64_t hash = WordCache::hash(word);
-    const std::span<const Piece> known = mine.find(word, hash);
-    if (!known.empty()) {
-      out.insert(out.end(), known.begin(), known.end());
-      return;
-    }
+    if (mine.append(word, hash, &out)) return;
     const std::size_t before = out.size();
     find_path(word, mine);
     trace_back(word, mine, out);

@@ -40,6 +40,12 @@ std::span<const Piece> WordCache::find(std::string_view word, std::uint64_t hash
   return {};
 }
 
+bool WordCache::append(std::string_view word, std::uint64_t hash, std::vector<Piece>* out) const {
+  const std::span<const Piece> known = find(word, hash);
+  out->insert(out->end(), known.begin(), known.end());
+  return !known.empty();
+}
+
 void WordCache::insert(std::string_view word, std::uint64_t hash, std::span<const Piece> pieces) {
   if (word.size() > kLongestWord || used_ >= kMostWords || pieces.empty()) return;
   if ((used_ + 1) * 2 > table_.size()) grow();

@@ -15,13 +15,14 @@ namespace regard {
 // Thread safety: none; one thread at a time.
 class WordCache : public ModelMemory {
  public:
-  // Nothing (no data) when the word is not known.
-  std::span<const Piece> find(std::string_view word, std::uint64_t hash) const;
-  // Remembers a word that find() did not find, unless the cache is full or the word is long.
+  // Appends the pieces of a known word and returns true; false: the word is not known.
+  bool append(std::string_view word, std::uint64_t hash, std::vector<Piece>* out) const;
+  // Remembers a word that append() did not know, unless the cache is full or the word is long.
   void insert(std::string_view word, std::uint64_t hash, std::span<const Piece> pieces);
   static std::uint64_t hash(std::string_view word);
 
  private:
+  std::span<const Piece> find(std::string_view word, std::uint64_t hash) const;
   struct Entry {
     std::uint64_t hash;
     std::uint32_t word, length;  // place in words_
