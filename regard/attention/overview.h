@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pooled overview of one head's map, which the forward pass folded in: sums and maxima of
 // blocks of edge x edge weights. It is the lowest level of a pyramid whose higher levels are not
-// stored: with at most 512 x 512 blocks any of them is pooled in less than a millisecond.
+// stored: with at most 512 x 512 blocks any of them is pooled in some two milliseconds
+// (bench/map_bench).
 #pragma once
 
 #include <cstdint>
