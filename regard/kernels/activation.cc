@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "regard/platform/threads.h"
@@ -22,8 +24,9 @@ HWY_BEFORE_NAMESPACE();
 namespace regard::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Phi(x), and its density exp(-x^2 / 2) / sqrt(2 pi) where asked for.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V gelu(D d, V x) {
+HWY_INLINE V normal_below(D d, V x, V* density = nullptr) {
   const V one = hn::Set(d, 1.0f);
   const V a = hn::Abs(x);
   const V s = hn::Div(one, hn::MulAdd(a, hn::Set(d, 0.3f), one));
@@ -39,8 +42,10 @@ HWY_INLINE V gelu(D d, V x) {
   q = hn::MulAdd(q, s, hn::Set(d, 0.11965776234865189f));
   q = hn::MulAdd(q, s, hn::Set(d, 1.268885512217821e-06f));
   const V half_square = hn::Mul(hn::Mul(hn::Set(d, -0.5f), x), x);
-  const V tail = hn::Mul(HWY_NAMESPACE::Exp(d, half_square), q);
-  return hn::Mul(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail)));
+  const V bell = HWY_NAMESPACE::Exp(d, half_square);
+  if (density != nullptr) *density = hn::Mul(bell, hn::Set(d, 0.3989422804f));
+  const V tail = hn::Mul(bell, q);
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
 }
 
 // x / (1 + exp(-z)).
@@ -76,7 +81,7 @@ HWY_INLINE V tanh_of(D d, V x) {
 
 template <Activation kKind, class D, class V = hn::Vec<D>>
 HWY_INLINE V apply(D d, V x) {
-  if constexpr (kKind == Activation::kGelu) return gelu(d, x);
+  if constexpr (kKind == Activation::kGelu) return hn::Mul(x, normal_below(d, x));
   if constexpr (kKind == Activation::kGeluTanh) return gelu_tanh(d, x);
   if constexpr (kKind == Activation::kRelu)
     return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);  // NaN stays
@@ -84,6 +89,60 @@ HWY_INLINE V apply(D d, V x) {
   if constexpr (kKind == Activation::kTanh) return tanh_of(d, x);
   if constexpr (kKind == Activation::kQuickGelu)
     return times_sigmoid(d, x, hn::Mul(x, hn::Set(d, 1.702f)));
+}
+
+// The slope of x sigmoid(z), where z has the slope `rise`.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V slope_of_sigmoid(D d, V x, V z, V rise) {
+  const V one = hn::Set(d, 1.0f);
+  const V s = times_sigmoid(d, one, z);
+  return hn::MulAdd(hn::Mul(x, rise), hn::Mul(s, hn::Sub(one, s)), s);
+}
+
+template <Activation kKind, class D, class V = hn::Vec<D>>
+HWY_INLINE V slope(D d, V x) {
+  const V one = hn::Set(d, 1.0f);
+  if constexpr (kKind == Activation::kGelu) {
+    V density;
+    const V below = normal_below(d, x, &density);
+    return hn::MulAdd(x, density, below);
+  }
+  if constexpr (kKind == Activation::kGeluTanh) {
+    const V square = hn::Mul(x, x), twice = hn::Set(d, 1.5957691216f);
+    const V cubic = hn::MulAdd(square, hn::Set(d, 0.044715f), one);
+    const V rise = hn::MulAdd(square, hn::Set(d, 3 * 0.044715f), one);
+    return slope_of_sigmoid(d, x, hn::Mul(hn::Mul(x, cubic), twice), hn::Mul(rise, twice));
+  }
+  if constexpr (kKind == Activation::kRelu) return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), one);
+  if constexpr (kKind == Activation::kSilu) return slope_of_sigmoid(d, x, x, one);
+  if constexpr (kKind == Activation::kTanh) {
+    const V t = tanh_of(d, x);
+    return hn::NegMulAdd(t, t, one);
+  }
+  if constexpr (kKind == Activation::kQuickGelu) {
+    const V factor = hn::Set(d, 1.702f);
+    return slope_of_sigmoid(d, x, hn::Mul(x, factor), factor);
+  }
+}
+
+// Calls visit(kind as a constant).
+template <class Visit>
+HWY_INLINE void with_activation(Activation kind, const Visit& visit) {
+  using K = Activation;
+  switch (kind) {
+    case K::kGelu:
+      return visit(std::integral_constant<K, K::kGelu>());
+    case K::kGeluTanh:
+      return visit(std::integral_constant<K, K::kGeluTanh>());
+    case K::kRelu:
+      return visit(std::integral_constant<K, K::kRelu>());
+    case K::kSilu:
+      return visit(std::integral_constant<K, K::kSilu>());
+    case K::kTanh:
+      return visit(std::integral_constant<K, K::kTanh>());
+    case K::kQuickGelu:
+      return visit(std::integral_constant<K, K::kQuickGelu>());
+  }
 }
 
 template <Activation kKind>
@@ -100,20 +159,57 @@ void activate_all(float* x, std::int64_t count) {
 }
 
 void activate_range(Activation kind, float* x, std::int64_t count) {
-  switch (kind) {
-    case Activation::kGelu:
-      return activate_all<Activation::kGelu>(x, count);
-    case Activation::kGeluTanh:
-      return activate_all<Activation::kGeluTanh>(x, count);
-    case Activation::kRelu:
-      return activate_all<Activation::kRelu>(x, count);
-    case Activation::kSilu:
-      return activate_all<Activation::kSilu>(x, count);
-    case Activation::kTanh:
-      return activate_all<Activation::kTanh>(x, count);
-    case Activation::kQuickGelu:
-      return activate_all<Activation::kQuickGelu>(x, count);
+  with_activation(kind, [&](auto known) { activate_all<known()>(x, count); });
+}
+
+// Visits whole vectors, and a last one through copies of the arrays' ends: body(pointers..).
+template <std::size_t kArrays, class Body>
+HWY_INLINE void over_vectors(const std::array<float*, kArrays>& arrays, std::int64_t count,
+                             const Body& body) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    std::array<float*, kArrays> at = arrays;
+    for (float*& p : at) p += i;
+    body(at);
   }
+  if (i == count) return;
+  HWY_ALIGN float rest[kArrays][hn::MaxLanes(d)] = {};
+  std::array<float*, kArrays> at;
+  for (std::size_t a = 0; a < kArrays; ++a) {
+    std::copy(arrays[a] + i, arrays[a] + count, rest[a]);
+    at[a] = rest[a];
+  }
+  body(at);
+  for (std::size_t a = 0; a < kArrays; ++a) std::copy_n(rest[a], count - i, arrays[a] + i);
+}
+
+// {x, gradient}: becomes {act(x), gradient of x}.
+void backward_range(Activation kind, const std::array<float*, 2>& arrays, std::int64_t count) {
+  const hn::ScalableTag<float> d;
+  with_activation(kind, [&](auto known) HWY_ATTR {
+    over_vectors(arrays, count, [&](const auto& at) HWY_ATTR {
+      const auto x = hn::LoadU(d, at[0]);
+      hn::StoreU(apply<known()>(d, x), d, at[0]);
+      hn::StoreU(hn::Mul(hn::LoadU(d, at[1]), slope<known()>(d, x)), d, at[1]);
+    });
+  });
+}
+
+// {gate, up, gradient}: becomes {gradient of the gate, gradient of up, act(gate) up}.
+void gated_backward_range(Activation kind, const std::array<float*, 3>& arrays,
+                          std::int64_t count) {
+  const hn::ScalableTag<float> d;
+  with_activation(kind, [&](auto known) HWY_ATTR {
+    over_vectors(arrays, count, [&](const auto& at) HWY_ATTR {
+      const auto gate = hn::LoadU(d, at[0]), up = hn::LoadU(d, at[1]), dy = hn::LoadU(d, at[2]);
+      const auto active = apply<known()>(d, gate);
+      hn::StoreU(hn::Mul(hn::Mul(dy, up), slope<known()>(d, gate)), d, at[0]);
+      hn::StoreU(hn::Mul(dy, active), d, at[1]);
+      hn::StoreU(hn::Mul(active, up), d, at[2]);
+    });
+  });
 }
 
 void multiply_range(float* x, const float* y, std::int64_t count) {
@@ -133,6 +229,8 @@ namespace regard::kernels {
 
 HWY_EXPORT(activate_range);
 HWY_EXPORT(multiply_range);
+HWY_EXPORT(backward_range);
+HWY_EXPORT(gated_backward_range);
 
 namespace {
 constexpr std::int64_t kBlock = 8192;  // about 10 microseconds of work
@@ -167,6 +265,23 @@ void activate_gated(Activation kind, float* x, const float* up, std::int64_t cou
     const std::int64_t first = block * kBlock, size = std::min(kBlock, count - first);
     HWY_DYNAMIC_DISPATCH(activate_range)(kind, x + first, size);
     HWY_DYNAMIC_DISPATCH(multiply_range)(x + first, up + first, size);
+  });
+}
+
+void activate_backward(Activation kind, float* x, float* gradient, std::int64_t count) {
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+    const std::int64_t first = block * kBlock;
+    HWY_DYNAMIC_DISPATCH(backward_range)
+    (kind, {x + first, gradient + first}, std::min(kBlock, count - first));
+  });
+}
+
+void activate_gated_backward(Activation kind, float* gate, float* up, float* gradient,
+                             std::int64_t count) {
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+    const std::int64_t first = block * kBlock;
+    HWY_DYNAMIC_DISPATCH(gated_backward_range)
+    (kind, {gate + first, up + first, gradient + first}, std::min(kBlock, count - first));
   });
 }
 

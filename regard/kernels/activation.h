@@ -26,4 +26,12 @@ void activate(Activation kind, float* x, std::int64_t count);
 // Gated linear units (Shazeer 2020): x[i] = activation(x[i]) * up[i].
 void activate_gated(Activation kind, float* x, const float* up, std::int64_t count);
 
+// Backward, with the results of the forward made again on the way. gradient: of the loss by the
+// activation's output.
+// x becomes activation(x), gradient the gradient by x.
+void activate_backward(Activation kind, float* x, float* gradient, std::int64_t count);
+// gate and up become the gradients by them, gradient becomes activation(gate) * up.
+void activate_gated_backward(Activation kind, float* gate, float* up, float* gradient,
+                             std::int64_t count);
+
 }  // namespace regard::kernels

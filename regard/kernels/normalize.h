@@ -16,4 +16,13 @@ void layer_norm(const float* x, std::int64_t rows, std::int64_t width, const flo
 void rms_norm(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
               float epsilon, float* y);
 
+// Backward of both. x: what was normalised; dy: the gradient by y. Adds the gradients by gain and
+// bias to dgain and dbias [width], which may be null, and writes the gradient by x to dx, or adds
+// it there. dx may be dy. Sums over rows are taken in one order whatever the number of threads.
+void layer_norm_backward(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
+                         float epsilon, const float* dy, bool add, float* dx, float* dgain,
+                         float* dbias);
+void rms_norm_backward(const float* x, std::int64_t rows, std::int64_t width, const float* gain,
+                       float epsilon, const float* dy, bool add, float* dx, float* dgain);
+
 }  // namespace regard::kernels

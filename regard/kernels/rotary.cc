@@ -16,13 +16,15 @@ HWY_BEFORE_NAMESPACE();
 namespace regard::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// `sign` of the angle: -1 turns back.
 void rotate_row(float* x, std::int64_t pairs, bool neighbours, const float* cosine,
-                const float* sine) {
+                const float* sine, float sign) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t i = 0;
   for (; i + lanes <= pairs; i += lanes) {
-    const auto c = hn::LoadU(d, cosine + i), s = hn::LoadU(d, sine + i);
+    const auto c = hn::LoadU(d, cosine + i);
+    const auto s = hn::Mul(hn::LoadU(d, sine + i), hn::Set(d, sign));
     hn::Vec<decltype(d)> a, b;
     if (neighbours) {
       hn::LoadInterleaved2(d, x + 2 * i, a, b);
@@ -42,8 +44,9 @@ void rotate_row(float* x, std::int64_t pairs, bool neighbours, const float* cosi
   for (; i < pairs; ++i) {
     float& a = neighbours ? x[2 * i] : x[i];
     float& b = neighbours ? x[2 * i + 1] : x[pairs + i];
-    const float first = std::fma(-b, sine[i], a * cosine[i]);
-    b = std::fma(a, sine[i], b * cosine[i]);
+    const float s = sine[i] * sign;
+    const float first = std::fma(-b, s, a * cosine[i]);
+    b = std::fma(a, s, b * cosine[i]);
     a = first;
   }
 }
@@ -72,14 +75,28 @@ void rotary_table(std::span<const float> frequencies, std::int64_t first, std::i
   });
 }
 
-void rotate(float* x, std::int64_t rows, std::int64_t dim, std::int64_t pairs, bool neighbours,
-            const float* cosine, const float* sine) {
+namespace {
+
+void rotate_rows(float* x, std::int64_t rows, std::int64_t dim, std::int64_t pairs, bool neighbours,
+                 const float* cosine, const float* sine, float sign) {
   const std::int64_t block = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, pairs));
   parallel_for((rows + block - 1) / block, [&](std::int64_t task) {
     for (std::int64_t r = task * block; r < std::min(rows, (task + 1) * block); ++r)
       HWY_DYNAMIC_DISPATCH(rotate_row)
-    (x + r * dim, pairs, neighbours, cosine + r * pairs, sine + r * pairs);
+    (x + r * dim, pairs, neighbours, cosine + r * pairs, sine + r * pairs, sign);
   });
+}
+
+}  // namespace
+
+void rotate(float* x, std::int64_t rows, std::int64_t dim, std::int64_t pairs, bool neighbours,
+            const float* cosine, const float* sine) {
+  rotate_rows(x, rows, dim, pairs, neighbours, cosine, sine, 1.0f);
+}
+
+void rotate_backward(float* gradient, std::int64_t rows, std::int64_t dim, std::int64_t pairs,
+                     bool neighbours, const float* cosine, const float* sine) {
+  rotate_rows(gradient, rows, dim, pairs, neighbours, cosine, sine, -1.0f);
 }
 
 }  // namespace regard::kernels

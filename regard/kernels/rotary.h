@@ -19,4 +19,9 @@ void rotary_table(std::span<const float> frequencies, std::int64_t first, std::i
 void rotate(float* x, std::int64_t rows, std::int64_t dim, std::int64_t pairs, bool neighbours,
             const float* cosine, const float* sine);
 
+// Backward, in place: turns the gradient by the rotated rows into that by the rows.
+//   first = first' * cosine + second' * sine, second = second' * cosine - first' * sine
+void rotate_backward(float* gradient, std::int64_t rows, std::int64_t dim, std::int64_t pairs,
+                     bool neighbours, const float* cosine, const float* sine);
+
 }  // namespace regard::kernels

@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "regard/platform/threads.h"
 
@@ -19,7 +21,8 @@ HWY_BEFORE_NAMESPACE();
 namespace regard::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-double softmax_row(const float* x, std::int64_t width, float* y) {
+// y = share * softmax(x); returns the log-sum-exp.
+double softmax_row(const float* x, std::int64_t width, float* y, float share) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -62,7 +65,7 @@ double softmax_row(const float* x, std::int64_t width, float* y) {
     }
   }
 
-  const float scale = static_cast<float>(1.0 / total);
+  const float scale = static_cast<float>(static_cast<double>(share) / total);
   const auto factor = hn::Set(d, scale);
   for (i = 0; i + lanes <= width; i += lanes)
     hn::StoreU(hn::Mul(hn::LoadU(d, y + i), factor), d, y + i);
@@ -86,10 +89,24 @@ void softmax(const float* x, std::int64_t rows, std::int64_t width, float* y, do
   const std::int64_t block = std::max<std::int64_t>(1, 8192 / width);
   parallel_for((rows + block - 1) / block, [&](std::int64_t task) {
     for (std::int64_t r = task * block; r < std::min(rows, (task + 1) * block); ++r) {
-      const double value = HWY_DYNAMIC_DISPATCH(softmax_row)(x + r * width, width, y + r * width);
+      const double value =
+          HWY_DYNAMIC_DISPATCH(softmax_row)(x + r * width, width, y + r * width, 1.0f);
       if (lse != nullptr) lse[r] = value;
     }
   });
+}
+
+double cross_entropy(float* logits, std::int64_t rows, std::int64_t width,
+                     const std::int64_t* target, float weight) {
+  std::vector<double> losses(static_cast<std::size_t>(rows));
+  parallel_for(rows, [&](std::int64_t r) {
+    float* const row = logits + r * width;
+    const double chosen = static_cast<double>(row[target[r]]);
+    losses[static_cast<std::size_t>(r)] =
+        HWY_DYNAMIC_DISPATCH(softmax_row)(row, width, row, weight) - chosen;
+    row[target[r]] -= weight;
+  });
+  return std::accumulate(losses.begin(), losses.end(), 0.0);
 }
 
 }  // namespace regard::kernels
