@@ -14,13 +14,13 @@ namespace {
 
 void look(const regard::Trace& trace, regard::HeadId id) {
   const regard::AttentionMap map = trace.map(id);
-  const std::int64_t n = map.rows();
-  std::vector<float> row(static_cast<std::size_t>(n));
-  map.row(n - 1, row);
-  map.column(0, row);
+  const std::int64_t rows = map.rows(), columns = map.columns();
+  std::vector<float> row(static_cast<std::size_t>(columns)), column(static_cast<std::size_t>(rows));
+  map.row(rows - 1, row);
+  map.column(columns - 1, column);
   for (const auto pool : {regard::Pool::kMax, regard::Pool::kMean})
-    for (const std::int64_t size : {1, 3, 512}) map.tile({0, n, 0, n}, size, pool);
-  if (map.overview()) map.estimate({n / 2, n, 0, n}, 2, regard::Pool::kSum);
+    for (const std::int64_t size : {1, 3, 512}) map.tile({0, rows, 0, columns}, size, pool);
+  if (map.overview()) map.estimate({rows / 2, rows, 0, columns}, 2, regard::Pool::kSum);
 }
 
 }  // namespace

@@ -452,6 +452,27 @@ def one(name, dtype, shape, content):
     return {name: (dtype, shape, content)}
 
 
+def cross(change=None, metadata=None, drop=()):
+    """A trace of cross-attention: three tokens attend to two of another text."""
+    text = "é x".encode()
+    integers = lambda *values: struct.pack(f"<{len(values)}q", *values)
+    return trace({
+        "layers.0.key": ("F32", [1, 2, 2], floats(*range(4))),
+        "layers.0.value": ("F32", [1, 2, 2], floats(*range(4))),
+        "layers.0.lse": ("F64", [2, 3], struct.pack("<6d", *[math.log(2)] * 6)),
+        "layers.0.overview_max": ("F32", [2, 1, 1], floats(1 / 2, 1 / 2)),
+        "keys.text": ("U8", [len(text)], text),
+        "keys.tokens.id": ("I64", [2], integers(8, 9)),
+        "keys.tokens.span": ("I64", [2, 2], integers(0, 2, 3, 4)),
+        "keys.tokens.sequence": ("I64", [2], integers(0, 0)),
+        "keys.tokens.type": ("I64", [2], integers(0, 0)),
+        "keys.tokens.special": ("U8", [2], bytes(2)),
+        "keys.tokens.piece": ("U8", [3], text[:2] + b"x"),
+        "keys.tokens.piece_end": ("I64", [2], integers(2, 3)),
+        **(change or {}),
+    }, {"regard.format": "2", "regard.kind": "cross", **(metadata or {})}, drop)
+
+
 NAN = struct.pack("<d", math.nan)
 LSE = struct.pack("<6d", *[math.log(3)] * 6)
 TRACES = {
@@ -466,6 +487,28 @@ TRACES = {
         **one("layers.0.lse", "F64", [2, 3], struct.pack("<6d", *[20] * 6))}),
     "good_weights": trace(one("layers.1.weights", "F32", [1, 3, 3], floats(*[0.25] * 9))
                           | one("layers.1.heads", "I64", [1], struct.pack("<q", 0))),
+    "good_kind": trace(metadata={"regard.kind": "decoder"}),
+    "good_cross": cross(),
+    "bad_kind": trace(metadata={"regard.kind": "sideways"}),
+    "bad_cross_without_keys": trace(metadata={"regard.format": "2", "regard.kind": "cross"}),
+    "bad_cross_of_format_1": cross(metadata={"regard.format": "1"}),
+    "bad_keys_of_self": cross(metadata={"regard.format": "1", "regard.kind": "self"}),
+    "bad_cross_square": cross(one("layers.0.key", "F32", [1, 3, 2], floats(*range(6)))),
+    "bad_cross_lse_of_keys": cross(one("layers.0.lse", "F64", [2, 2], LSE[:32])),
+    "bad_cross_span": cross(one("keys.tokens.span", "I64", [2, 2], struct.pack("<4q", 0, 2, 3, 5))),
+    "bad_cross_sequence": cross(one("keys.tokens.sequence", "I64", [2], struct.pack("<2q", 0, 1))),
+    "bad_cross_piece_end": cross(one("keys.tokens.piece_end", "I64", [2], struct.pack("<2q", 2, 4))),
+    "bad_cross_valid_of_rows": cross(one("keys.valid", "U8", [3], bytes(3))),
+    **{"bad_cross_no_" + name.replace(".", "_"): cross(drop=[f"keys.{name}"])
+       for name in ("text", "tokens.id", "tokens.span", "tokens.sequence", "tokens.type",
+                    "tokens.special", "tokens.piece", "tokens.piece_end")},
+    "bad_cross_no_columns": cross({name: (dtype, shape, b"") for name, dtype, shape in (
+        ("keys.tokens.id", "I64", [0]), ("keys.tokens.span", "I64", [0, 2]),
+        ("keys.tokens.sequence", "I64", [0]), ("keys.tokens.type", "I64", [0]),
+        ("keys.tokens.special", "U8", [0]), ("keys.tokens.piece", "U8", [0]),
+        ("keys.tokens.piece_end", "I64", [0]), ("layers.0.key", "F32", [1, 0, 2]),
+        ("layers.0.value", "F32", [1, 0, 2]), ("layers.0.overview_sum", "F32", [2, 1, 0]),
+        ("layers.0.overview_max", "F32", [2, 1, 0]))}),
     "bad_shape_of_lse": trace(one("layers.0.lse", "F64", [3, 2], LSE)),
     "bad_shape_of_key": trace(one("layers.0.key", "F32", [1, 2, 3], floats(*range(6)))),
     "bad_shape_of_query": trace(one("layers.0.query", "F32", [12], floats(*[0] * 12))),

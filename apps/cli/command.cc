@@ -132,9 +132,10 @@ void add_input(CLI::App* verb, InputOptions* options) {
                    "Text on the decoder's side of an encoder-decoder model");
   verb->add_option("--target-ids", options->target_ids,
                    "Token ids on the decoder's side, used as they are");
-  verb->add_option("--kind", options->kind, "Attention of an encoder-decoder model")
-      ->check(CLI::IsMember({"self", "encoder", "decoder"}))
-      ->capture_default_str();
+  verb->add_option("--kind", options->kind,
+                   "Attention of an encoder-decoder model: encoder, decoder, or cross, which is "
+                   "shown when there is a target; self: the only one of other models")
+      ->check(CLI::IsMember({"self", "encoder", "decoder", "cross"}));
   verb->add_flag("--truncate", options->truncate, "Cut what is longer than the model's positions");
 }
 
@@ -162,7 +163,7 @@ RunRequest run_request(const InputOptions& options) {
     request.target_ids = read_ids(*options.target_ids);
     request.use_target_ids = true;
   }
-  if (options.kind == "decoder") request.kind = AttentionKind::kDecoder;
+  if (!options.kind.empty()) request.kind = kind_named(options.kind);
   if (options.ids) {
     if (options.text || options.pair) throw usage("--ids: stands instead of a text, found both");
     request.ids = read_ids(*options.ids);

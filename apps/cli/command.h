@@ -58,7 +58,7 @@ CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
 struct InputOptions {
   std::string model;
   std::optional<std::string> text, pair, ids, target, target_ids;
-  std::string kind = "self";
+  std::string kind;
   bool truncate = false;
 };
 void add_input(CLI::App* verb, InputOptions* options);

@@ -23,8 +23,10 @@ void record(Context& context, const Options& options) {
   const std::uint64_t bytes = session.record(
       request, options.output,
       [&](const RecordPlan& plan) {
-        say(fmt::format("{}: {} tokens, {} heads of {} layers, about {} bytes", options.output,
-                        plan.tokens, plan.heads, plan.layers, plan.bytes));
+        const std::string keys =
+            plan.keys == plan.tokens ? "" : fmt::format(" that attend to {}", plan.keys);
+        say(fmt::format("{}: {} tokens{}, {} heads of {} layers, about {} bytes", options.output,
+                        plan.tokens, keys, plan.heads, plan.layers, plan.bytes));
         for (const std::string& note : plan.notes) say(note);
       },
       line.progress());

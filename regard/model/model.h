@@ -17,16 +17,14 @@
 
 namespace regard {
 
-// Which attention of an encoder-decoder model an observer sees. Models of one stack have one kind
-// only, whatever is asked.
-enum class AttentionKind { kEncoder, kDecoder, kCross };
-
 // Thread safety: a plain value.
 struct ModelInput {
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> types;      // token types, same length; empty: all 0
   std::vector<std::uint8_t> key_valid;  // attention mask, same length; empty: all 1
   std::vector<std::int64_t> target;     // an encoder-decoder model's decoder input; empty: none
+  // The attention of an encoder-decoder model that an observer sees. Models of one stack have one
+  // only, whatever is asked.
   AttentionKind kind = AttentionKind::kEncoder;
   KvCache* cache = nullptr;  // decoders: what was seen before, to which this is added
 };

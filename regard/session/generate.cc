@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts that a model continues or translates, and the decoder's side of encoder-decoder models.
 #include <algorithm>
-#include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -74,7 +74,7 @@ std::string spelled(const Tokenizer& tokenizer, const std::string& piece) {
 
 // The tokens behind the trace's own, their pieces behind its text.
 void append_generated(const std::vector<std::int64_t>& ids, const Tokenizer* tokenizer,
-                      Trace* trace) {
+                      TokenSide* trace) {
   const std::size_t begin = trace->text.size();
   const int sequence = trace->pair ? 1 : 0;
   for (const std::int64_t id : ids) {
@@ -107,6 +107,33 @@ void append_generated(const std::vector<std::int64_t>& ids, const Tokenizer* tok
   }
 }
 
+// The attention to record. has_target: there is a decoder's side, or there will be one. What was
+// chosen for lack of a wish is said in the notes.
+AttentionKind kind_of(const RunRequest& request, const ModelSpec& spec, bool has_target,
+                      Trace* trace) {
+  const auto wrong = [&](std::string_view expected) {
+    return Error(fmt::format("kind: expected {} for {}, found {}", expected, trace->model,
+                             name_of(*request.kind)),
+                 Error::Kind::kUsage);
+  };
+  if (!spec.decoder) {
+    const AttentionKind only = spec.causal ? AttentionKind::kDecoder : AttentionKind::kEncoder;
+    if (request.kind && *request.kind != AttentionKind::kSelf && *request.kind != only)
+      throw wrong(fmt::format("self or {}, the only attention there is,", name_of(only)));
+    return AttentionKind::kSelf;
+  }
+  if (request.kind == AttentionKind::kSelf)
+    throw wrong("encoder, decoder (each has self-attention) or cross");
+  if (request.kind) return *request.kind;
+  const AttentionKind chosen = has_target ? AttentionKind::kCross : AttentionKind::kEncoder;
+  trace->notes.emplace_back(
+      has_target ? "cross-attention: the decoder's words attend to the encoder's; --kind encoder "
+                   "or decoder shows either's self-attention"
+                 : "the encoder's self-attention; with --target (or --generate) also the decoder's "
+                   "and cross-attention (--kind)");
+  return chosen;
+}
+
 }  // namespace
 
 void Session::continue_text(const RunRequest& request, Prepared* prepared, const Progress& progress,
@@ -116,21 +143,24 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
   ModelInput& input = prepared->input;
   Trace& trace = prepared->trace;
   const bool two_stacks = spec.decoder.has_value();
-  if (!two_stacks &&
-      (request.target || request.use_target_ids || request.kind != AttentionKind::kEncoder))
+  const bool given = request.target || request.use_target_ids;
+  if (!two_stacks && given)
     throw Error(fmt::format("{}: expected an encoder-decoder model for its decoder's side, found "
                             "{}",
                             trace.model, spec.architecture),
                 Error::Kind::kUsage);
-  Trace target;
+  trace.kind = kind_of(request, spec, given || request.generation.tokens > 0, &trace);
+  TokenSide target;
   const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(request.model);
-  if (two_stacks && (request.target || request.use_target_ids)) {
+  if (given) {
     RunRequest side = request;
     side.pair.reset();
     side.use_ids = request.use_target_ids;
     side.ids = request.target_ids;
     side.text = request.target.value_or("");
-    target = encode(side);
+    Trace encoded = encode(side);
+    trace.notes.insert(trace.notes.end(), encoded.notes.begin(), encoded.notes.end());
+    target = std::move(encoded);
     if (!request.use_target_ids && spec.decoder_start >= 0 &&
         target.tokens.front().id != spec.decoder_start) {
       Token start;
@@ -156,26 +186,21 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
     prepared->generated.ids = ids;
     trace.notes.push_back(fmt::format("generated: the last {} tokens", ids.size()));
   }
-  if (request.kind == AttentionKind::kEncoder) {
-    prepared->generated.text = two_stacks ? target.text : trace.text;
-    return;
-  }
+  prepared->generated.text = two_stacks ? target.text : trace.text;
+  if (trace.kind == AttentionKind::kSelf || trace.kind == AttentionKind::kEncoder) return;
   if (input.target.empty())
     throw Error("the decoder's side: expected a target (--target or --target-ids), found none",
                 Error::Kind::kUsage);
-  input.kind = request.kind;
-  // The rows and columns that are shown are the decoder's.
-  target.model = trace.model;
-  target.notes = trace.notes;
-  trace = std::move(target);
-  prepared->generated.text = trace.text;
+  input.kind = trace.kind;
+  // The rows are the decoder's tokens; of cross-attention the columns are the encoder's.
+  TokenSide& rows = trace;
+  std::swap(rows, target);
+  if (trace.kind == AttentionKind::kCross) trace.keys_side = std::move(target);
 }
 
 Generated Session::generate_text(const RunRequest& request, const Progress& progress,
                                  const CancelToken* cancel) {
-  RunRequest plain = request;
-  plain.kind = AttentionKind::kEncoder;
-  return prepare(plain, progress, cancel).generated;
+  return prepare(request, progress, cancel).generated;
 }
 
 }  // namespace regard

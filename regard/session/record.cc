@@ -37,10 +37,12 @@ Recorded recorded(const RunRequest& request, const std::vector<int>& layers,
 }
 
 // Bytes of the arrays that every layer has; a bias table or the like is small beside them.
-std::uint64_t layers_size(const Recorded& what, std::int64_t tokens, std::int64_t dim) {
-  const std::int64_t edge = overview_edge(tokens), blocks = (tokens + edge - 1) / edge;
-  const std::int64_t head = tokens * dim * 4 + tokens * 8 + 2 * blocks * blocks * 4;
-  return static_cast<std::uint64_t>(what.heads * head + what.kv_heads * 2 * tokens * dim * 4);
+std::uint64_t layers_size(const Recorded& what, std::int64_t queries, std::int64_t keys,
+                          std::int64_t dim) {
+  const std::int64_t edge = overview_edge(std::max(queries, keys));
+  const std::int64_t blocks = ((queries + edge - 1) / edge) * ((keys + edge - 1) / edge);
+  const std::int64_t head = queries * dim * 4 + queries * 8 + 2 * blocks * 4;
+  return static_cast<std::uint64_t>(what.heads * head + what.kv_heads * 2 * keys * dim * 4);
 }
 
 }  // namespace
@@ -55,6 +57,7 @@ std::uint64_t Session::record(const RunRequest& request, const std::string& path
       !std::filesystem::is_directory(status)) {
     const Trace trace = run(request, progress, cancel);
     announce({static_cast<std::int64_t>(trace.tokens.size()),
+              static_cast<std::int64_t>(trace.columns().tokens.size()),
               static_cast<std::int64_t>(trace.heads().size()),
               static_cast<std::int64_t>(trace.layers.size()), trace_file_size(trace), trace.notes});
     write_trace(trace, path);
@@ -65,8 +68,12 @@ std::uint64_t Session::record(const RunRequest& request, const std::string& path
   const StackSpec& spec = prepared.stack();
   const Recorded what = recorded(request, prepared.layers, spec);
   const auto tokens = static_cast<std::int64_t>(prepared.trace.tokens.size());
-  RecordPlan plan{tokens, what.heads, what.layers,
-                  trace_file_size(prepared.trace) + layers_size(what, tokens, spec.head_dim),
+  const auto keys = static_cast<std::int64_t>(prepared.trace.columns().tokens.size());
+  RecordPlan plan{tokens,
+                  keys,
+                  what.heads,
+                  what.layers,
+                  trace_file_size(prepared.trace) + layers_size(what, tokens, keys, spec.head_dim),
                   prepared.trace.notes};
   TraceWriter writer(path, prepared.trace, static_cast<std::size_t>(what.layers), plan.bytes);
   announce(plan);

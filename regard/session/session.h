@@ -31,11 +31,13 @@ struct RunRequest {
   std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
   // The decoder's side of an encoder-decoder model: a text, before which the model's first decoder
-  // token is put, or ids as they are; and whose attention is recorded.
+  // token is put, or ids as they are.
   std::optional<std::string> target;
   std::vector<std::int64_t> target_ids;
   bool use_target_ids = false;
-  AttentionKind kind = AttentionKind::kEncoder;
+  // Which attention is recorded. Unless said, of an encoder-decoder model the cross-attention where
+  // there is a target or one is generated, else the encoder's.
+  std::optional<AttentionKind> kind;
   GenerationOptions generation{.tokens = 0};  // continue the text (or target) before recording
 };
 
@@ -46,7 +48,8 @@ struct Generated {
 
 // What a recording is going to be, known before the model runs.
 struct RecordPlan {
-  std::int64_t tokens = 0, heads = 0, layers = 0;
+  std::int64_t tokens = 0, keys = 0;  // of the rows and of the columns
+  std::int64_t heads = 0, layers = 0;
   std::uint64_t bytes = 0;         // of the file, to within some kilobytes
   std::vector<std::string> notes;  // what was changed on the way
 };

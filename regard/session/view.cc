@@ -156,6 +156,8 @@ void show_large(const Trace& trace, const ViewRequest& request, std::optional<st
 
 View Session::view(const Trace& trace, const ViewRequest& request,
                    const CancelToken* cancel) const {
+  if (trace.keys_side)
+    throw usage("cross-attention is recorded only: `regard tile` and npy show it, a view does not");
   View view;
   view.model = trace.model;
   view.text = trace.text;

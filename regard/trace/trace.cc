@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "regard/platform/error.h"
 #include "regard/trace/layer_arrays.h"
@@ -25,6 +26,30 @@ std::optional<HeadId> head_named(std::string_view text) {
   if (head_error != std::errc{} || stop != end || id.head < 0) return std::nullopt;
   return id;
 }
+
+namespace {
+
+constexpr std::pair<AttentionKind, std::string_view> kKinds[] = {
+    {AttentionKind::kSelf, "self"},
+    {AttentionKind::kEncoder, "encoder"},
+    {AttentionKind::kDecoder, "decoder"},
+    {AttentionKind::kCross, "cross"}};
+
+}  // namespace
+
+std::string_view name_of(AttentionKind kind) {
+  return std::find_if(std::begin(kKinds), std::end(kKinds),
+                      [&](const auto& entry) { return entry.first == kind; })
+      ->second;
+}
+
+std::optional<AttentionKind> kind_named(std::string_view text) {
+  for (const auto& [kind, name] : kKinds)
+    if (name == text) return kind;
+  return std::nullopt;
+}
+
+int trace_format(AttentionKind kind) { return kind == AttentionKind::kCross ? 2 : 1; }
 
 std::vector<HeadId> Trace::heads() const {
   std::vector<HeadId> all;
@@ -122,7 +147,8 @@ HeadView Trace::head(HeadId id) const {
   view.key =
       layer.key.f32().data() + static_cast<std::size_t>(layer.kv_of[i]) * layer.keys * layer.dim;
   view.lse = reinterpret_cast<const double*>(layer.lse.data) + i * layer.queries;
-  view.key_valid = key_valid.empty() ? nullptr : key_valid.data();
+  const std::vector<std::uint8_t>& valid = columns().key_valid;
+  view.key_valid = valid.empty() ? nullptr : valid.data();
   view.queries = layer.queries;
   view.keys = layer.keys;
   view.dim = layer.dim;

@@ -59,17 +59,33 @@ struct LayerTrace {
   TensorView weights;
 };
 
-// Thread safety: read-only after it was made; any number of threads.
-class Trace {
- public:
-  std::string file;   // that it was read from; empty: none
-  std::string model;  // how the model calls itself or was named
+// Which attention of a model. kSelf: of a model of one stack, which has no other.
+enum class AttentionKind { kSelf, kEncoder, kDecoder, kCross };
+std::string_view name_of(AttentionKind kind);  // "self", "encoder", "decoder", "cross"
+// The reverse; nothing when the text is no such name.
+std::optional<AttentionKind> kind_named(std::string_view text);
+
+// Tokens and the texts that they come from.
+struct TokenSide {
   std::string text;
   std::optional<std::string> pair;  // the second text of a pair
   std::vector<Token> tokens;
-  std::vector<std::uint8_t> key_valid;  // empty: every token is valid
-  std::vector<std::string> notes;       // what the reader should know (bytes replaced, truncated)
-  std::map<int, LayerTrace> layers;     // by layer
+  std::vector<std::uint8_t> key_valid;  // of these tokens as keys; empty: every one is valid
+};
+
+// The rows' (queries') side, and the columns' (keys') where they are of other texts.
+// Thread safety: read-only after it was made; any number of threads.
+class Trace : public TokenSide {
+ public:
+  std::string file;   // that it was read from; empty: none
+  std::string model;  // how the model calls itself or was named
+  AttentionKind kind = AttentionKind::kSelf;
+  std::optional<TokenSide> keys_side;  // of kCross only: the encoder's tokens
+  std::vector<std::string> notes;      // what the reader should know (bytes replaced, truncated)
+  std::map<int, LayerTrace> layers;    // by layer
+
+  // The side of the columns: the rows' own unless there is another.
+  const TokenSide& columns() const { return keys_side ? *keys_side : *this; }
 
   // All recorded heads, ascending.
   std::vector<HeadId> heads() const;
@@ -105,8 +121,8 @@ LayerTrace with_heads(const LayerTrace& layer, const std::vector<int>& heads,
 // Keeps only the given heads of a trace's layers. Throws Error for a head that is not there.
 void keep_heads(Trace* trace, const std::vector<HeadId>& heads);
 
-// The file of format 1, a safetensors file: docs/trace-format.md.
-inline constexpr int kTraceFormat = 1;
+// The file, a safetensors file: docs/trace-format.md. Its format is 1 or, with a keys_side, 2.
+int trace_format(AttentionKind kind);
 void write_trace(const Trace& trace, const std::string& path);
 std::uint64_t trace_file_size(const Trace& trace);
 // Maps the file; every shape is checked against every other first. A newer format is an Error.

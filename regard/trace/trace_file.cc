@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the trace file, format 1 (docs/trace-format.md): everything is checked before it is used.
+// Reading the trace file, formats 1 and 2 (docs/trace-format.md): everything is checked before it
+// is used.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,14 +20,12 @@ class Reader {
   explicit Reader(std::shared_ptr<const SafetensorsFile> file) : file_(std::move(file)) {}
 
   Trace read() {
-    check_format();
     Trace trace;
+    trace.kind = read_kind();
     trace.file = file_->path();
     trace.model = text_of_metadata("regard.model");
-    trace.text = bytes("text");
-    if (file_->find("text_pair")) trace.pair = bytes("text_pair");
     read_notes(&trace);
-    read_tokens(&trace);
+    read_sides(&trace);
     for (const auto& [name, tensor] : file_->tensors()) {
       int layer = 0;
       if (const auto array = layer_of(name, &layer); array.empty() || trace.layers.contains(layer))
@@ -50,15 +49,24 @@ class Reader {
     return found->second;
   }
 
-  void check_format() const {
+  // The kind, once the format is one that may have it.
+  AttentionKind read_kind() const {
     const std::string text = text_of_metadata("regard.format");
     int format = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), format);
     if (error != std::errc{} || end != text.data() + text.size() || format < 1)
       fail("regard.format", "a number", text);
-    if (format > kTraceFormat)
-      fail("regard.format",
-           fmt::format("at most {}: this trace is from a newer Regard", kTraceFormat), text);
+    const auto found = file_->metadata().find("regard.kind");
+    const auto kind =
+        found == file_->metadata().end() ? AttentionKind::kSelf : kind_named(found->second);
+    if (!kind) fail("regard.kind", "self, encoder, decoder or cross", found->second);
+    const int own = trace_format(*kind);
+    if (format > own)
+      fail("regard.format", fmt::format("at most {}: this trace is from a newer Regard", own),
+           text);
+    if (format < own)
+      fail("regard.format", fmt::format("{} for {}-attention", own, name_of(*kind)), text);
+    return *kind;
   }
 
   void read_notes(Trace* trace) const {
@@ -81,30 +89,34 @@ class Reader {
     return values;
   }
 
-  void read_tokens(Trace* trace) const {
-    const auto ids = integers("tokens.id", {-1});
+  // tokens: "tokens." or "keys.tokens."; texts: "" or "keys.".
+  TokenSide read_side(const std::string& texts, const std::string& tokens) const {
+    TokenSide side;
+    side.text = bytes(texts + "text");
+    if (file_->find(texts + "text_pair")) side.pair = bytes(texts + "text_pair");
+    const auto ids = integers(tokens + "id", {-1});
     const std::int64_t n = static_cast<std::int64_t>(ids.size());
-    const auto spans = integers("tokens.span", {n, 2});
-    const auto sequences = integers("tokens.sequence", {n});
-    const auto types = integers("tokens.type", {n});
-    const auto ends = integers("tokens.piece_end", {n});
-    const TensorView specials = file_->at("tokens.special", DType::kU8, Shape{n});
-    const std::string pieces = bytes("tokens.piece");
+    const auto spans = integers(tokens + "span", {n, 2});
+    const auto sequences = integers(tokens + "sequence", {n});
+    const auto types = integers(tokens + "type", {n});
+    const auto ends = integers(tokens + "piece_end", {n});
+    const TensorView specials = file_->at(tokens + "special", DType::kU8, Shape{n});
+    const std::string pieces = bytes(tokens + "piece");
     std::int64_t piece = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       const auto at = static_cast<std::size_t>(i);
       const std::int64_t sequence = sequences[at];
-      if (sequence < -1 || sequence > (trace->pair ? 1 : 0))
-        fail(fmt::format("tokens.sequence[{}]", i), "-1, 0 or 1 with that text",
+      if (sequence < -1 || sequence > (side.pair ? 1 : 0))
+        fail(fmt::format("{}sequence[{}]", tokens, i), "-1, 0 or 1 with that text",
              std::to_string(sequence));
-      const std::string& text = sequence == 1 ? *trace->pair : trace->text;
+      const std::string& text = sequence == 1 ? *side.pair : side.text;
       const std::int64_t start = spans[2 * at], end = spans[2 * at + 1];
       if (start < 0 || end < start || end > static_cast<std::int64_t>(text.size()))
-        fail(fmt::format("tokens.span[{}]", i), fmt::format("within 0:{}", text.size()),
+        fail(fmt::format("{}span[{}]", tokens, i), fmt::format("within 0:{}", text.size()),
              fmt::format("{}:{}", start, end));
       if (ends[at] < piece || ends[at] > static_cast<std::int64_t>(pieces.size()))
-        fail(fmt::format("tokens.piece_end[{}]", i), fmt::format("{} to {}", piece, pieces.size()),
-             std::to_string(ends[at]));
+        fail(fmt::format("{}piece_end[{}]", tokens, i),
+             fmt::format("{} to {}", piece, pieces.size()), std::to_string(ends[at]));
       Token token;
       token.id = ids[at];
       token.text = pieces.substr(static_cast<std::size_t>(piece),
@@ -113,14 +125,25 @@ class Reader {
       token.sequence = static_cast<int>(sequence);
       token.type = types[at];
       token.special = static_cast<std::uint8_t>(specials.data[i]) != 0;
-      trace->tokens.push_back(std::move(token));
+      side.tokens.push_back(std::move(token));
       piece = ends[at];
     }
-    if (file_->find("keys.valid")) {
-      const TensorView valid = file_->at("keys.valid", DType::kU8, Shape{n});
-      const auto* data = reinterpret_cast<const std::uint8_t*>(valid.data);
-      trace->key_valid.assign(data, data + n);
+    return side;
+  }
+
+  void read_sides(Trace* trace) const {
+    static_cast<TokenSide&>(*trace) = read_side("", "tokens.");
+    if (trace->kind == AttentionKind::kCross) {
+      trace->keys_side = read_side("keys.", "keys.tokens.");
+    } else if (file_->find("keys.tokens.id")) {
+      fail("keys.tokens.id", "none: only cross-attention has keys of another text", "it");
     }
+    if (!file_->find("keys.valid")) return;
+    TokenSide& side = trace->keys_side ? *trace->keys_side : *trace;
+    const auto n = static_cast<std::int64_t>(side.tokens.size());
+    const TensorView valid = file_->at("keys.valid", DType::kU8, Shape{n});
+    const auto* data = reinterpret_cast<const std::uint8_t*>(valid.data);
+    side.key_valid.assign(data, data + n);
   }
 
   // "query" of "layers.3.query", with 3 in *layer; empty for other names.
@@ -173,34 +196,38 @@ class Reader {
 
   LayerTrace read_layer(int index, const Trace& trace) const {
     const std::string prefix = fmt::format("layers.{}.", index);
-    const std::int64_t n = static_cast<std::int64_t>(trace.tokens.size());
-    at_least_one("tokens.id", n);
+    const auto rows = static_cast<std::int64_t>(trace.tokens.size());
+    const auto columns = static_cast<std::int64_t>(trace.columns().tokens.size());
+    at_least_one("tokens.id", rows);
+    at_least_one("keys.tokens.id", columns);
     LayerTrace layer;
     layer.layer = index;
-    layer.queries = layer.keys = n;
+    layer.queries = rows;
+    layer.keys = columns;
     if (file_->find(prefix + "weights")) {
-      layer.weights = aligned(prefix + "weights", DType::kF32, {-1, n, n});
+      layer.weights = aligned(prefix + "weights", DType::kF32, {-1, rows, columns});
       layer.head_ids = small_integers(prefix + "heads", layer.weights.shape[0], 1'000'000, true);
       return layer;
     }
-    layer.query = aligned(prefix + "query", DType::kF32, {-1, n, -1});
+    layer.query = aligned(prefix + "query", DType::kF32, {-1, rows, -1});
     const std::int64_t heads = at_least_one(prefix + "query", layer.query.shape[0]);
     layer.dim = at_least_one(prefix + "query", layer.query.shape[2]);
-    layer.key = aligned(prefix + "key", DType::kF32, {-1, n, layer.dim});
+    layer.key = aligned(prefix + "key", DType::kF32, {-1, columns, layer.dim});
     const std::int64_t kv_heads = layer.key.shape[0];
-    layer.value = optional(prefix + "value", DType::kF32, {kv_heads, n, -1});
+    layer.value = optional(prefix + "value", DType::kF32, {kv_heads, columns, -1});
     if (layer.value.data != nullptr)
       layer.value_dim = at_least_one(prefix + "value", layer.value.shape[2]);
-    layer.lse = aligned(prefix + "lse", DType::kF64, {heads, n});
+    layer.lse = aligned(prefix + "lse", DType::kF64, {heads, rows});
     layer.head_ids = small_integers(prefix + "heads", heads, 1'000'000, true);
     layer.kv_of = small_integers(prefix + "kv_of", heads, kv_heads, false);
     const std::string score = fmt::format("regard.score.{}", index);
     layer.score = score_spec_from_json(text_of_metadata(score), file_->path(), score);
     if (file_->find(prefix + "overview_sum") || file_->find(prefix + "overview_max")) {
       layer.block_edge = overview_edge_of(text_of_metadata("regard.block_edge"));
-      const std::int64_t blocks = (n + layer.block_edge - 1) / layer.block_edge;
-      layer.overview_sum = aligned(prefix + "overview_sum", DType::kF32, {heads, blocks, blocks});
-      layer.overview_max = aligned(prefix + "overview_max", DType::kF32, {heads, blocks, blocks});
+      const Shape blocks = {heads, (rows + layer.block_edge - 1) / layer.block_edge,
+                            (columns + layer.block_edge - 1) / layer.block_edge};
+      layer.overview_sum = aligned(prefix + "overview_sum", DType::kF32, blocks);
+      layer.overview_max = aligned(prefix + "overview_max", DType::kF32, blocks);
     }
     read_terms(prefix, heads, &layer);
     return layer;
@@ -208,7 +235,6 @@ class Reader {
 
   // What the score takes besides queries and keys.
   void read_terms(const std::string& prefix, std::int64_t heads, LayerTrace* layer) const {
-    const std::int64_t n = layer->queries, blocks = (n + kQueryBlock - 1) / kQueryBlock;
     layer->alibi_slopes = optional(prefix + "alibi_slopes", DType::kF32, {heads});
     if (layer->score.alibi != Alibi::kNone && layer->alibi_slopes.data == nullptr)
       fail(prefix + "alibi_slopes", fmt::format("F32 [{}], which the score needs", heads), "none");
@@ -216,9 +242,12 @@ class Reader {
     layer->bias = optional(prefix + "bias", DType::kF32, {heads, -1});
     if (layer->bias.data != nullptr && layer->bias.shape[1] % 2 == 0)
       fail(prefix + "bias", "an odd number of distances", to_string(layer->bias.shape));
-    layer->blocks = optional(prefix + "blocks", DType::kU8, {blocks, blocks});
-    layer->query_relative = optional(prefix + "query_relative", DType::kF32, {heads, n, -1});
-    layer->key_relative = optional(prefix + "key_relative", DType::kF32, {heads, n, -1});
+    layer->blocks = optional(prefix + "blocks", DType::kU8,
+                             {(layer->queries + kQueryBlock - 1) / kQueryBlock,
+                              (layer->keys + kQueryBlock - 1) / kQueryBlock});
+    layer->query_relative =
+        optional(prefix + "query_relative", DType::kF32, {heads, layer->queries, -1});
+    layer->key_relative = optional(prefix + "key_relative", DType::kF32, {heads, layer->keys, -1});
     layer->relative_slot = optional(prefix + "relative_slot", DType::kI32, {-1});
     const TensorView& one =
         layer->query_relative.data != nullptr ? layer->query_relative : layer->key_relative;

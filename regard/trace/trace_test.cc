@@ -71,6 +71,41 @@ struct Terms : Small {
   }
 };
 
+// Cross-attention: two rows attend to three columns of another text.
+struct Cross {
+  std::vector<float> query = {1, 2}, key = {0.5f, -0.5f, 4}, value = {7, 8, 9};
+  std::vector<float> sum = {2}, top = {1};
+  std::vector<double> lse = {0.25, 1e4};
+  Trace trace;
+  Cross() {
+    trace.model = "two stacks";
+    trace.kind = AttentionKind::kCross;
+    trace.text = "le chat";
+    trace.tokens = {{1, "le", {0, 2}, 0, 0, false}, {2, "chat", {3, 7}, 0, 0, false}};
+    TokenSide& keys = trace.keys_side.emplace();
+    keys.text = "the c";
+    keys.pair = "at";
+    keys.tokens = {{3, "the", {0, 3}, 0, 0, false},
+                   {4, "at", {0, 2}, 1, 1, false},
+                   {5, "</s>", {0, 0}, -1, 1, true}};
+    keys.key_valid = {1, 1, 0};
+    LayerTrace layer;
+    layer.head_ids = {0};
+    layer.kv_of = {0};
+    layer.queries = 2;
+    layer.keys = 3;
+    layer.dim = layer.value_dim = 1;
+    layer.block_edge = 64;
+    layer.query = view(DType::kF32, {1, 2, 1}, query);
+    layer.key = view(DType::kF32, {1, 3, 1}, key);
+    layer.value = view(DType::kF32, {1, 3, 1}, value);
+    layer.lse = view(DType::kF64, {1, 2}, lse);
+    layer.overview_sum = view(DType::kF32, {1, 1, 1}, sum);
+    layer.overview_max = view(DType::kF32, {1, 1, 1}, top);
+    trace.layers[0] = layer;
+  }
+};
+
 std::string scratch_path(const char* name) { return testing::TempDir() + "regard_trace_" + name; }
 
 TEST(TraceFile, ComesBackAsItWas) {
@@ -82,6 +117,9 @@ TEST(TraceFile, ComesBackAsItWas) {
   EXPECT_EQ(back.model, small.trace.model);
   EXPECT_EQ(back.text, "né");
   EXPECT_EQ(back.pair, "b");
+  EXPECT_EQ(back.kind, AttentionKind::kSelf);
+  EXPECT_FALSE(back.keys_side);
+  EXPECT_EQ(SafetensorsFile::open(path).metadata().at("regard.format"), "1");
   EXPECT_EQ(back.notes, small.trace.notes);
   EXPECT_EQ(back.key_valid, small.trace.key_valid);
   ASSERT_EQ(back.tokens.size(), 2u);
@@ -132,6 +170,40 @@ TEST(Trace, KeepsTheRowsOfTheHeadsThatAreKept) {
   EXPECT_EQ(head.lse[0], -3.0);
   expect_terms(all.trace);
   EXPECT_THROW(keep_heads(&all.trace, {{3, 1}}), Error);
+}
+
+TEST(TraceFile, KeepsTheTokensOfColumnsThatAreNotTheRows) {
+  const Cross cross;
+  const std::string path = scratch_path("cross.safetensors");
+  Trace none = cross.trace;
+  none.layers.clear();
+  {
+    TraceWriter writer(path, none, 1, 0);
+    writer.add(cross.trace.layers.at(0));
+    writer.commit();
+  }
+  const Trace back = read_trace(path);
+  EXPECT_EQ(back.kind, AttentionKind::kCross);
+  EXPECT_EQ(back.text, "le chat");
+  EXPECT_EQ(back.tokens.size(), 2u);
+  EXPECT_TRUE(back.key_valid.empty());
+  ASSERT_TRUE(back.keys_side);
+  EXPECT_EQ(back.columns().text, "the c");
+  EXPECT_EQ(back.columns().pair, "at");
+  EXPECT_EQ(back.columns().key_valid, (std::vector<std::uint8_t>{1, 1, 0}));
+  ASSERT_EQ(back.columns().tokens.size(), 3u);
+  EXPECT_EQ(back.columns().tokens[1].text, "at");
+  EXPECT_EQ(back.columns().tokens[1].sequence, 1);
+  EXPECT_TRUE(back.columns().tokens[2].special);
+  const AttentionMap map = back.map({0, 0});
+  EXPECT_EQ(map.rows(), 2);
+  EXPECT_EQ(map.columns(), 3);
+  // exp(1 * -0.5 - 0.25), and nothing for the padding.
+  EXPECT_NEAR(map.cell(0, 1), 0.47236655, 1e-7);
+  EXPECT_EQ(map.cell(0, 2), 0.0f);
+  // A reader of format 1 alone must not take it for a square map.
+  EXPECT_EQ(SafetensorsFile::open(path).metadata().at("regard.format"), "2");
+  std::remove(path.c_str());
 }
 
 // Layer 3 of `small` and, after it, the same as layer 5.
@@ -272,7 +344,8 @@ TEST(TraceFile, EveryFileOfTheCorpusIsReadOrRefusedAsItsNameSays) {
       const Trace trace = read_trace(path);
       for (const HeadId id : trace.heads()) {
         const AttentionMap map = trace.map(id);
-        for (const std::int64_t size : {1, 512}) map.tile({0, 3, 0, 3}, size, Pool::kMean);
+        const Region whole{0, map.rows(), 0, map.columns()};
+        for (const std::int64_t size : {1, 512}) map.tile(whole, size, Pool::kMean);
       }
     } catch (const Error& error) {
       message = error.what();
@@ -312,7 +385,15 @@ TEST(TraceFile, ErrorsNameThePlace) {
            {"bad_no_overview_max", "layers.0.overview_max"},
            {"bad_alibi_without_slopes", "layers.0.alibi_slopes"},
            {"bad_score_window", "regard.score.0"},
-           {"bad_newer_format", "newer Regard"}})
+           {"bad_newer_format", "newer Regard"},
+           {"bad_kind", "regard.kind"},
+           {"bad_cross_without_keys", "keys.text"},
+           {"bad_cross_of_format_1", "regard.format"},
+           {"bad_keys_of_self", "keys.tokens.id"},
+           {"bad_cross_square", "layers.0.key"},
+           {"bad_cross_span", "keys.tokens.span[1]"},
+           {"bad_cross_valid_of_rows", "keys.valid"},
+           {"bad_cross_no_columns", "keys.tokens.id"}})
     EXPECT_NE(error_of(name).find(place), std::string::npos) << name << ": " << error_of(name);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing the trace file, format 1 (docs/trace-format.md): at once, or layer by layer.
+// Writing the trace file, format 1 or 2 (docs/trace-format.md): at once, or layer by layer.
 #include "regard/trace/trace_writer.h"
 
 #include <fmt/format.h>
@@ -11,13 +11,18 @@
 namespace regard {
 namespace {
 
-// Everything a file holds, with the small arrays that only exist for writing.
-struct Parts {
-  std::vector<SafetensorsEntry> entries;
-  std::map<std::string, std::string> metadata;
+// The arrays of a side's tokens, which only exist for writing.
+struct TokenArrays {
   std::vector<std::int64_t> ids, spans, sequences, types, piece_ends;
   std::vector<std::uint8_t> specials;
   std::string pieces;
+};
+
+// Everything a file holds.
+struct Parts {
+  std::vector<SafetensorsEntry> entries;
+  std::map<std::string, std::string> metadata;
+  TokenArrays rows, columns;
   std::map<int, std::vector<std::int64_t>> head_ids, kv_of;  // by layer
 };
 
@@ -26,33 +31,45 @@ TensorView view_of(DType dtype, Shape shape, const T* data) {
   return {dtype, std::move(shape), reinterpret_cast<const std::byte*>(data)};
 }
 
-void add_tokens(const Trace& trace, Parts* parts) {
-  for (const Token& token : trace.tokens) {
-    parts->ids.push_back(token.id);
-    parts->spans.push_back(static_cast<std::int64_t>(token.span.start));
-    parts->spans.push_back(static_cast<std::int64_t>(token.span.end));
-    parts->sequences.push_back(token.sequence);
-    parts->types.push_back(token.type);
-    parts->specials.push_back(token.special ? 1 : 0);
-    parts->pieces += token.text;
-    parts->piece_ends.push_back(static_cast<std::int64_t>(parts->pieces.size()));
+// prefix: "" for the rows, "keys." for columns of their own.
+void add_side(const TokenSide& side, const std::string& prefix, TokenArrays* arrays,
+              std::vector<SafetensorsEntry>* out) {
+  for (const Token& token : side.tokens) {
+    arrays->ids.push_back(token.id);
+    arrays->spans.push_back(static_cast<std::int64_t>(token.span.start));
+    arrays->spans.push_back(static_cast<std::int64_t>(token.span.end));
+    arrays->sequences.push_back(token.sequence);
+    arrays->types.push_back(token.type);
+    arrays->specials.push_back(token.special ? 1 : 0);
+    arrays->pieces += token.text;
+    arrays->piece_ends.push_back(static_cast<std::int64_t>(arrays->pieces.size()));
   }
-  const std::int64_t n = static_cast<std::int64_t>(trace.tokens.size());
+  const std::int64_t n = static_cast<std::int64_t>(side.tokens.size());
+  const auto add = [&](const char* name, TensorView view) {
+    out->push_back({prefix + name, std::move(view)});
+  };
   const auto bytes = [](std::string_view text) {
     return view_of(DType::kU8, {static_cast<std::int64_t>(text.size())}, text.data());
   };
-  auto& out = parts->entries;
-  out.push_back({"text", bytes(trace.text)});
-  if (trace.pair) out.push_back({"text_pair", bytes(*trace.pair)});
-  out.push_back({"tokens.id", view_of(DType::kI64, {n}, parts->ids.data())});
-  out.push_back({"tokens.span", view_of(DType::kI64, {n, 2}, parts->spans.data())});
-  out.push_back({"tokens.sequence", view_of(DType::kI64, {n}, parts->sequences.data())});
-  out.push_back({"tokens.type", view_of(DType::kI64, {n}, parts->types.data())});
-  out.push_back({"tokens.special", view_of(DType::kU8, {n}, parts->specials.data())});
-  out.push_back({"tokens.piece", bytes(parts->pieces)});
-  out.push_back({"tokens.piece_end", view_of(DType::kI64, {n}, parts->piece_ends.data())});
-  if (!trace.key_valid.empty())
-    out.push_back({"keys.valid", view_of(DType::kU8, {n}, trace.key_valid.data())});
+  add("text", bytes(side.text));
+  if (side.pair) add("text_pair", bytes(*side.pair));
+  add("tokens.id", view_of(DType::kI64, {n}, arrays->ids.data()));
+  add("tokens.span", view_of(DType::kI64, {n, 2}, arrays->spans.data()));
+  add("tokens.sequence", view_of(DType::kI64, {n}, arrays->sequences.data()));
+  add("tokens.type", view_of(DType::kI64, {n}, arrays->types.data()));
+  add("tokens.special", view_of(DType::kU8, {n}, arrays->specials.data()));
+  add("tokens.piece", bytes(arrays->pieces));
+  add("tokens.piece_end", view_of(DType::kI64, {n}, arrays->piece_ends.data()));
+}
+
+void add_tokens(const Trace& trace, Parts* parts) {
+  add_side(trace, "", &parts->rows, &parts->entries);
+  if (trace.keys_side) add_side(*trace.keys_side, "keys.", &parts->columns, &parts->entries);
+  const std::vector<std::uint8_t>& valid = trace.columns().key_valid;
+  if (!valid.empty())
+    parts->entries.push_back(
+        {"keys.valid",
+         view_of(DType::kU8, {static_cast<std::int64_t>(valid.size())}, valid.data())});
 }
 
 void add_layer(const LayerTrace& layer, Parts* parts) {
@@ -75,7 +92,8 @@ void add_layer(const LayerTrace& layer, Parts* parts) {
 }
 
 void add_metadata(const Trace& trace, std::map<std::string, std::string>* metadata) {
-  (*metadata)["regard.format"] = std::to_string(kTraceFormat);
+  (*metadata)["regard.format"] = std::to_string(trace_format(trace.kind));
+  (*metadata)["regard.kind"] = name_of(trace.kind);
   (*metadata)["regard.model"] = trace.model;
   std::string notes = "[";
   for (const std::string& note : trace.notes)
@@ -97,7 +115,7 @@ std::uint64_t header_room(const Trace& trace, std::size_t layers) {
   add_metadata(trace, &metadata);
   std::size_t room = 4096;
   for (const auto& [key, value] : metadata) room += json_quoted(key + value).size() + 16;
-  return room + layers * ((kLayerArrays.size() + 2) * kTensor + kScore) + 16 * kTensor;
+  return room + layers * ((kLayerArrays.size() + 2) * kTensor + kScore) + 32 * kTensor;
 }
 
 }  // namespace
