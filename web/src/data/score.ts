@@ -81,7 +81,7 @@ function biasOf(spec: ScoreSpec, terms: ScoreTerms, query: number, key: number):
   } else if (spec.alibi === "falcon") {
     const slope = toBfloat16(terms.slope);
     const at = (position: number) => toBfloat16(slope * toBfloat16(position));
-    bias += spec.scale * (at(key) - at(query));
+    bias += Math.fround(spec.scale) * (at(key) - at(query));
   }
   return bias;
 }
@@ -108,6 +108,8 @@ export function dot(head: HeadView, q: number, k: number): number {
 export function logit(head: HeadView, q: number, k: number): number {
   if (!sees(head, q, k)) return -Infinity;
   const { score, terms } = head;
+  const scale = Math.fround(score.scale); // a float's shortest decimal is another double
+  const cap = Math.fround(score.cap);
   const position = q + head.keys - head.queries;
   let sum = dot(head, q, k);
   if (terms.slot) {
@@ -115,8 +117,8 @@ export function logit(head: HeadView, q: number, k: number): number {
     if (terms.queryRelative) sum += terms.queryRelative[q * terms.slots + slot]!;
     if (terms.keyRelative) sum += terms.keyRelative[k * terms.slots + slot]!;
   }
-  let x = score.scale * sum;
-  if (score.cap > 0) x = score.cap * Math.tanh(x / score.cap);
+  let x = scale * sum;
+  if (cap > 0) x = cap * Math.tanh(x / cap);
   return x + biasOf(score, terms, position, k);
 }
 
