@@ -83,14 +83,15 @@ void write_dense(Context& context, const Options& options, const Trace& trace,
         "do not apply; use json or csv");
   const std::vector<HeadId> heads = context.session().select_heads(trace, request);
   const std::size_t count = request.mean ? 1 : heads.size();
-  const std::size_t tokens = trace.tokens.size();
+  const std::size_t tokens = trace.tokens.size(), keys = trace.columns().tokens.size();
   say(fmt::format("npy: {} map{} of {} x {} tokens, {} bytes", count, count == 1 ? "" : "s", tokens,
-                  tokens, 4.0 * static_cast<double>(count * tokens) * static_cast<double>(tokens)));
+                  keys, 4.0 * static_cast<double>(count * tokens) * static_cast<double>(keys)));
   write_output(options.output, Format::kNpy, [&](const Sink& sink) {
     if (!request.mean) return write_npy(trace, heads, sink);
-    const std::vector<Unit> units = units_of(trace, Level::kToken);
-    const HeadMap mean =
-        streamed_map(trace, heads, units, std::vector<bool>(units.size(), true), std::nullopt);
+    const std::vector<Unit> rows_units = units_of(trace, Level::kToken),
+                            columns = units_of(trace.columns(), Level::kToken);
+    const Kept every{std::vector<bool>(tokens, true), std::vector<bool>(keys, true)};
+    const HeadMap mean = streamed_map(trace, heads, {rows_units, columns}, every, std::nullopt);
     const Shape shape = {1, 1, mean.rows, mean.columns};
     sink(npy_header(shape));
     constexpr std::int64_t kRows = 64;

@@ -246,12 +246,13 @@ View view_of(std::vector<float> weights, std::size_t n) {
 TEST(KeepUnits, TakesRowsColumnsAndLinksOut) {
   View view = view_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, 3);
   view.links = {{2, 0, 7.0f, {}}, {1, 0, 4.0f, {}}};
-  keep_units(&view, {true, false, true});
+  keep_units(&view, {{true, false, true}, {true, false, true}});
   EXPECT_EQ(view.heads[0].weights, (std::vector<float>{1, 3, 7, 9}));
   EXPECT_EQ(view.units[1].text, "2");
   ASSERT_EQ(view.links.size(), 1u);
   EXPECT_EQ(view.links[0].query, 1);
-  EXPECT_THROW(keep_units(&view, {true}), Error);
+  EXPECT_THROW(keep_units(&view, {{true}, {true}}), Error);
+  EXPECT_THROW(keep_units(&view, {{true, false}, {true, true}}), Error);
 }
 
 TEST(KeepMass, KeepsTheFewestLargestWeightsThatReachIt) {

@@ -13,13 +13,13 @@ namespace regard {
 
 struct Explanation {
   HeadId head;
-  std::int64_t query_index = 0;  // token
+  std::int64_t query_index = 0;  // token of the rows
   std::int64_t dim = 0;
   ScoreSpec score;
   double lse = 0;
   std::vector<float> query;  // [dim]
   struct Step {
-    std::int64_t token = 0;
+    std::int64_t token = 0;      // of the columns
     std::vector<float> key;      // [dim]
     std::vector<float> product;  // query * key, elementwise, [dim]
     double dot = 0;              // their sum, as the forward pass rounded it

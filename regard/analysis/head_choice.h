@@ -19,16 +19,17 @@ struct HeadChoice {
   std::string why;  // one sentence with the numbers
 };
 
-// REQUIRES: `among` not empty. units: word level. Of a map with more than 2^22 cells every n-th row
-// is looked at, n the smallest number that keeps to 2^22; memory is linear in the units.
-HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among,
-                       const std::vector<Unit>& units, const CancelToken* cancel = nullptr);
+// REQUIRES: `among` not empty. units: word level; of a trace with a keys_side two texts'. Of a map
+// with more than 2^22 cells every n-th row is looked at, n the smallest number that keeps to 2^22;
+// memory is linear in the units.
+HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among, const Axes& units,
+                       const CancelToken* cancel = nullptr);
 
 // The strongest content links over `among`, strongest first, at most `count`; each pair of words
 // once, with its best head. row: only links from this unit, which is then one of the rows that are
 // looked at.
 std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>& among,
-                                  const std::vector<Unit>& units, std::size_t count,
+                                  const Axes& units, std::size_t count,
                                   std::optional<std::int64_t> row = std::nullopt,
                                   const CancelToken* cancel = nullptr);
 

@@ -44,11 +44,13 @@ Trace five() {
 }
 
 TEST(LongText, IsOneOfMoreThan4096UnitsOrManyHeads) {
-  EXPECT_FALSE(too_large_to_hold(4096, 1));
-  EXPECT_TRUE(too_large_to_hold(4097, 1));
-  EXPECT_FALSE(too_large_to_hold(2048, 64));
-  EXPECT_TRUE(too_large_to_hold(2048, 65));
-  EXPECT_TRUE(too_large_to_hold(std::size_t{1} << 40, 1));
+  EXPECT_FALSE(too_large_to_hold(4096, 4096, 1));
+  EXPECT_TRUE(too_large_to_hold(4097, 4097, 1));
+  EXPECT_FALSE(too_large_to_hold(2048, 2048, 64));
+  EXPECT_TRUE(too_large_to_hold(2048, 2048, 65));
+  EXPECT_TRUE(too_large_to_hold(std::size_t{1} << 40, std::size_t{1} << 40, 1));
+  EXPECT_FALSE(too_large_to_hold(std::size_t{1} << 20, 16, 1));
+  EXPECT_TRUE(too_large_to_hold(std::size_t{1} << 20, 17, 1));
 }
 
 TEST(LongText, PoolsRunsOfTokensByTheirLargestWeight) {
@@ -81,8 +83,11 @@ TEST(LongText, ShowsOfARowWhatItAttendsToMost) {
   EXPECT_EQ(two, (std::vector<std::int64_t>{0, 4}));
   EXPECT_NEAR(held, 1.0, 1e-6);
   // Rows 0 and 4, columns 0 and 4.
-  EXPECT_EQ(partial_map(trace, {{0, 0}}, units, two).weights,
+  const std::vector<bool> ends = {true, false, false, false, true};
+  EXPECT_EQ(partial_map(trace, {{0, 0}}, units, {ends, ends}).weights,
             (std::vector<float>{0.7f, 0.3f, 0.0f, 0.7f}));
+  EXPECT_EQ(partial_map(trace, {{0, 0}}, units, {{false, true, false, false, false}, ends}).weights,
+            (std::vector<float>{0.3f, 0.0f}));
 }
 
 TEST(LongText, StreamedRowsAreThoseOfTheMapThatIsHeld) {
@@ -94,7 +99,8 @@ TEST(LongText, StreamedRowsAreThoseOfTheMapThatIsHeld) {
     map.read(1, map.rows, all.data() + map.columns);
     return all;
   };
-  const std::vector<bool> every(5, true);
+  const std::vector<bool> all(5, true), tail = {false, true, true, true, true};
+  const Kept every{all, all};
   const HeadMap one = streamed_map(trace, {{0, 0}}, units, every, std::nullopt);
   EXPECT_TRUE(one.weights.empty());
   EXPECT_EQ(rows_of(one), head_map(trace, {0, 0}, units).weights);
@@ -103,7 +109,7 @@ TEST(LongText, StreamedRowsAreThoseOfTheMapThatIsHeld) {
             mean_map(trace, both, units).weights);
   // Without the first unit, and of each row what makes 60 % of what is left: row 1 keeps 0.7,
   // row 2 its 0.7 of 1.0, row 4 its 0.7.
-  const HeadMap cut = streamed_map(trace, {{0, 0}}, units, {false, true, true, true, true}, 0.6);
+  const HeadMap cut = streamed_map(trace, {{0, 0}}, units, {tail, tail}, 0.6);
   EXPECT_EQ(rows_of(cut),
             (std::vector<float>{0.7f, 0, 0, 0, 0, 0.7f, 0, 0, 0, 0, 0.7f, 0, 0, 0, 0, 0.7f}));
   EXPECT_THROW(streamed_map(trace, {{0, 0}}, units, every, 1.5), Error);

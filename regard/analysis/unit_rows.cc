@@ -40,25 +40,27 @@ std::vector<Band> bands_of(const std::vector<Unit>& units, const std::vector<std
 
 }  // namespace
 
-std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& units,
+std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
                              const std::vector<std::int64_t>& rows, const CancelToken* cancel) {
-  const std::size_t width = units.size();
+  const std::size_t width = units.columns.size();
   const std::int64_t columns = map.columns();
+  const auto place = [&](const Unit& unit, std::int64_t number, std::vector<std::int64_t>* of) {
+    for (const std::int64_t token : unit.tokens) {
+      if (token < 0 || token >= static_cast<std::int64_t>(of->size()))
+        throw Error(fmt::format("unit {}: expected tokens within a map of {} x {}, found {}",
+                                unit.text, map.rows(), columns, token));
+      (*of)[static_cast<std::size_t>(token)] = number;
+    }
+  };
   std::vector<std::int64_t> column_of(static_cast<std::size_t>(columns), -1);
   for (std::size_t u = 0; u < width; ++u)
-    for (const std::int64_t token : units[u].tokens) {
-      if (token < 0 || token >= columns || token >= map.rows())
-        throw Error(fmt::format("unit {}: expected tokens within a map of {} x {}, found {}", u,
-                                map.rows(), columns, token));
-      column_of[static_cast<std::size_t>(token)] = static_cast<std::int64_t>(u);
-    }
+    place(units.columns[u], static_cast<std::int64_t>(u), &column_of);
   std::vector<std::int64_t> row_of(static_cast<std::size_t>(map.rows()), -1);
   for (std::size_t r = 0; r < rows.size(); ++r)
-    for (const std::int64_t token : units[static_cast<std::size_t>(rows[r])].tokens)
-      row_of[static_cast<std::size_t>(token)] = static_cast<std::int64_t>(r);
+    place(units.rows[static_cast<std::size_t>(rows[r])], static_cast<std::int64_t>(r), &row_of);
 
   std::vector<float> out(rows.size() * width);
-  const std::vector<Band> bands = bands_of(units, rows);
+  const std::vector<Band> bands = bands_of(units.rows, rows);
   parallel_for(
       static_cast<std::int64_t>(bands.size()),
       [&](std::int64_t task) {
@@ -84,7 +86,7 @@ std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& u
         }
         for (std::size_t r = band.first; r < band.last; ++r) {
           const double pieces =
-              static_cast<double>(units[static_cast<std::size_t>(rows[r])].tokens.size());
+              static_cast<double>(units.rows[static_cast<std::size_t>(rows[r])].tokens.size());
           for (std::size_t u = 0; u < width; ++u)
             out[r * width + u] = static_cast<float>(sums[(r - band.first) * width + u] / pieces);
         }

@@ -12,9 +12,10 @@
 
 namespace regard {
 
-// rows: indices into `units`, ascending. Returns [rows, units]. At most 64 token rows a thread are
-// held at a time. Throws Error when a unit names a token that the map does not have.
-std::vector<float> unit_rows(const AttentionMap& map, const std::vector<Unit>& units,
+// rows: indices of the units of rows, ascending. Returns [rows, column units]. At most 64 token
+// rows a thread are held at a time. Throws Error when a unit names a token that the map does not
+// have.
+std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
                              const std::vector<std::int64_t>& rows,
                              const CancelToken* cancel = nullptr);
 

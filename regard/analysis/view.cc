@@ -20,21 +20,21 @@ constexpr std::pair<std::string_view, Level> kLevels[] = {
     {"token", Level::kToken}, {"word", Level::kWord}, {"sentence", Level::kSentence}};
 
 // The text that a token's span points into; empty for tokens of no text.
-std::string_view text_of(const Trace& trace, int sequence) {
-  if (sequence == 0) return trace.text;
-  if (sequence == 1 && trace.pair) return *trace.pair;
+std::string_view text_of(const TokenSide& side, int sequence) {
+  if (sequence == 0) return side.text;
+  if (sequence == 1 && side.pair) return *side.pair;
   return {};
 }
 
-Unit unit_of_token(const Trace& trace, std::size_t index) {
-  const Token& token = trace.tokens[index];
+Unit unit_of_token(const TokenSide& side, std::size_t index) {
+  const Token& token = side.tokens[index];
   Unit unit{token.text,
             token.span,
             token.special ? -1 : token.sequence,
             {static_cast<std::int64_t>(index)},
             token.special,
             false};
-  const std::string_view text = text_of(trace, token.sequence);
+  const std::string_view text = text_of(side, token.sequence);
   const bool has_bytes = token.span.start < token.span.end && token.span.end <= text.size();
   if (!token.special)
     unit.wordlike = is_wordlike(
@@ -75,18 +75,18 @@ std::string_view name_of(Level level) {
       ->first;
 }
 
-std::vector<Unit> units_of(const Trace& trace, Level level) {
+std::vector<Unit> units_of(const TokenSide& side, Level level) {
   std::vector<Unit> units;
   Segments segments[2];
   if (level != Level::kToken)
-    for (int s = 0; s < 2; ++s) segments[s] = segments_of(text_of(trace, s), level);
-  for (std::size_t i = 0; i < trace.tokens.size(); ++i) {
-    const Token& token = trace.tokens[i];
+    for (int s = 0; s < 2; ++s) segments[s] = segments_of(text_of(side, s), level);
+  for (std::size_t i = 0; i < side.tokens.size(); ++i) {
+    const Token& token = side.tokens[i];
     if (level == Level::kToken) {
-      units.push_back(unit_of_token(trace, i));
+      units.push_back(unit_of_token(side, i));
       continue;
     }
-    if (i < trace.key_valid.size() && trace.key_valid[i] == 0) continue;
+    if (i < side.key_valid.size() && side.key_valid[i] == 0) continue;
     const bool in_text = !token.special && (token.sequence == 0 || token.sequence == 1) &&
                          token.span.start < token.span.end;
     if (in_text) {
@@ -100,7 +100,7 @@ std::vector<Unit> units_of(const Trace& trace, Level level) {
         if (index < 0) {
           index = static_cast<std::ptrdiff_t>(units.size());
           const std::string_view text =
-              text_of(trace, token.sequence).substr(found->start, found->end - found->start);
+              text_of(side, token.sequence).substr(found->start, found->end - found->start);
           units.push_back(
               {std::string(text), *found, token.sequence, {}, false, is_wordlike(text)});
         }
@@ -108,26 +108,26 @@ std::vector<Unit> units_of(const Trace& trace, Level level) {
         continue;
       }
     }
-    units.push_back(unit_of_token(trace, i));
+    units.push_back(unit_of_token(side, i));
   }
   return units;
 }
 
-HeadMap head_map(const Trace& trace, HeadId id, const std::vector<Unit>& units) {
+HeadMap head_map(const Trace& trace, HeadId id, const Axes& units) {
   HeadMap map;
   map.id = id;
   map.why = "asked for";
-  map.rows = map.columns = static_cast<std::int64_t>(units.size());
-  std::vector<std::int64_t> rows(units.size());
+  map.rows = static_cast<std::int64_t>(units.rows.size());
+  map.columns = static_cast<std::int64_t>(units.columns.size());
+  std::vector<std::int64_t> rows(units.rows.size());
   std::iota(rows.begin(), rows.end(), std::int64_t{0});
   map.weights = unit_rows(trace.map(id), units, rows);
   return map;
 }
 
-HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids,
-                 const std::vector<Unit>& units) {
+HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids, const Axes& units) {
   if (ids.empty()) throw Error("mean of heads: expected at least one head", Error::Kind::kUsage);
-  std::vector<double> sum(units.size() * units.size(), 0.0);
+  std::vector<double> sum(units.rows.size() * units.columns.size(), 0.0);
   for (const HeadId id : ids) {
     const HeadMap one = head_map(trace, id, units);
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(one.weights[i]);
@@ -135,43 +135,59 @@ HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids,
   HeadMap map;
   map.of = ids;
   map.why = fmt::format("mean of {} heads", ids.size());
-  map.rows = map.columns = static_cast<std::int64_t>(units.size());
+  map.rows = static_cast<std::int64_t>(units.rows.size());
+  map.columns = static_cast<std::int64_t>(units.columns.size());
   map.weights.resize(sum.size());
   for (std::size_t i = 0; i < sum.size(); ++i)
     map.weights[i] = static_cast<float>(sum[i] / static_cast<double>(ids.size()));
   return map;
 }
 
-void keep_units(View* view, const std::vector<bool>& keep) {
-  if (keep.size() != view->units.size())
-    throw Error(fmt::format("units to keep: expected {} entries, found {}", view->units.size(),
-                            keep.size()));
+namespace {
+
+// Takes the units that are not kept out. Returns where each one went; -1: nowhere.
+std::vector<std::int64_t> keep_of(const std::vector<bool>& keep, std::vector<Unit>* units) {
+  if (keep.size() != units->size())
+    throw Error(
+        fmt::format("units to keep: expected {} entries, found {}", units->size(), keep.size()));
   std::vector<std::int64_t> place(keep.size(), -1);
   std::vector<Unit> kept;
   for (std::size_t i = 0; i < keep.size(); ++i) {
     if (!keep[i]) continue;
     place[i] = static_cast<std::int64_t>(kept.size());
-    kept.push_back(std::move(view->units[i]));
+    kept.push_back(std::move((*units)[i]));
   }
+  *units = std::move(kept);
+  return place;
+}
+
+}  // namespace
+
+void keep_units(View* view, const Kept& keep) {
+  if (!view->keys_side && keep.rows != keep.columns)
+    throw Error("units to keep: expected the same rows and columns of one text");
+  const std::vector<std::int64_t> rows = keep_of(keep.rows, &view->units);
+  const std::vector<std::int64_t> columns =
+      view->keys_side ? keep_of(keep.columns, &view->keys_side->units) : rows;
   for (HeadMap& map : view->heads) {
     std::vector<float> weights;
-    weights.reserve(kept.size() * kept.size());
-    for (std::size_t i = 0; i < keep.size(); ++i)
-      for (std::size_t j = 0; j < keep.size(); ++j)
-        if (keep[i] && keep[j]) weights.push_back(map.weights[i * keep.size() + j]);
+    weights.reserve(view->units.size() * view->columns().units.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (std::size_t j = 0; j < columns.size(); ++j)
+        if (rows[i] >= 0 && columns[j] >= 0) weights.push_back(map.weights[i * columns.size() + j]);
     map.weights = std::move(weights);
-    map.rows = map.columns = static_cast<std::int64_t>(kept.size());
+    map.rows = static_cast<std::int64_t>(view->units.size());
+    map.columns = static_cast<std::int64_t>(view->columns().units.size());
   }
   std::vector<Link> links;
   for (Link link : view->links) {
-    link.query = place[static_cast<std::size_t>(link.query)];
-    link.key = place[static_cast<std::size_t>(link.key)];
+    link.query = rows[static_cast<std::size_t>(link.query)];
+    link.key = columns[static_cast<std::size_t>(link.key)];
     if (link.query >= 0 && link.key >= 0) links.push_back(link);
   }
   view->links = std::move(links);
-  view->units = std::move(kept);
   if (view->row) {
-    const std::int64_t row = place[static_cast<std::size_t>(*view->row)];
+    const std::int64_t row = rows[static_cast<std::size_t>(*view->row)];
     view->row = row < 0 ? std::nullopt : std::optional(row);
   }
 }

@@ -28,10 +28,20 @@ struct Unit {
   bool wordlike = false;  // has a letter or digit: no punctuation, not special
 };
 
-// The units of a trace at a level, in order. Words follow UAX #29; a token that straddles two
+// The units of tokens at a level, in order. Words follow UAX #29; a token that straddles two
 // words belongs to the one where it starts; a token without bytes that is not special joins
 // nobody and stands alone. Padding tokens (key_valid 0) are units at token level only.
-std::vector<Unit> units_of(const Trace& trace, Level level);
+std::vector<Unit> units_of(const TokenSide& side, Level level);
+
+// The units of a map's rows and columns. Non-owning.
+struct Axes {
+  // Rows and columns are the same.
+  Axes(const std::vector<Unit>& units) : rows(units), columns(units) {}
+  Axes(const std::vector<Unit>& rows_, const std::vector<Unit>& columns_)
+      : rows(rows_), columns(columns_) {}
+  const std::vector<Unit>& rows;
+  const std::vector<Unit>& columns;
+};
 
 // A word without its case (Unicode's full case folding): equal for copies of one word.
 std::string fold_case(const std::string& text);
@@ -48,9 +58,8 @@ struct HeadMap {
   // out [end - begin, columns]. Valid as long as the trace.
   std::function<void(std::int64_t begin, std::int64_t end, float* out)> read{};
 };
-HeadMap head_map(const Trace& trace, HeadId id, const std::vector<Unit>& units);
-HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids,
-                 const std::vector<Unit>& units);
+HeadMap head_map(const Trace& trace, HeadId id, const Axes& units);
+HeadMap mean_map(const Trace& trace, const std::vector<HeadId>& ids, const Axes& units);
 
 // A link between two units: query attends to key.
 struct Link {
@@ -59,22 +68,37 @@ struct Link {
   HeadId head;
 };
 
-struct View {
-  std::string model, text;
+// A text and its units.
+struct UnitSide {
+  std::string text;
   std::optional<std::string> pair;
-  Level level = Level::kWord;
   std::vector<Token> tokens;
-  std::vector<Unit> units;          // rows and columns of every map, at `level`
-  std::vector<Unit> words;          // at word level, for the data formats
+  std::vector<Unit> units;  // rows or columns of every map, at the view's level
+  std::vector<Unit> words;  // at word level, for the data formats
+};
+
+// The rows' side, and the columns' where it is another.
+struct View : UnitSide {
+  std::string model;
+  AttentionKind kind = AttentionKind::kSelf;
+  Level level = Level::kWord;
+  std::optional<UnitSide> keys_side;
   std::vector<HeadMap> heads;       // the chosen one first
   std::vector<Link> links;          // strongest first
   std::optional<std::int64_t> row;  // the unit in question, when there is one
   std::vector<std::string> notes;   // every choice made and every change to the raw weights
+
+  const UnitSide& columns() const { return keys_side ? *keys_side : *this; }
+  Axes axes() const { return {units, columns().units}; }
 };
 
-// Leaves units for which keep[i] is false out of rows, columns and links. REQUIRES: maps that are
-// held.
-void keep_units(View* view, const std::vector<bool>& keep);
+// Which units of the rows and of the columns to keep.
+struct Kept {
+  std::vector<bool> rows, columns;
+};
+// Leaves the other units out of maps and links. REQUIRES: maps that are held; where rows and
+// columns are the same, the same of both.
+void keep_units(View* view, const Kept& keep);
 // In each row keeps the largest weights that together reach `mass` (0, 1] of the row's sum, zeroes
 // the rest, and says so in the notes. Maps that are read row by row do it themselves.
 void keep_mass(View* view, double mass);

@@ -122,16 +122,36 @@ void put_notes(Writer& out, const std::vector<std::string>& notes) {
   out.list(notes, [&](const std::string& note) { out.quoted(note); });
 }
 
-// What is the same at the head of every document.
-void put_source(Writer& out, std::string_view model, std::string_view text,
-                const std::optional<std::string>& pair) {
-  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
-  out.quoted(model);
-  out.text(",\n\"text\":");
+void put_text(Writer& out, const std::string& text, const std::optional<std::string>& pair) {
+  out.text("\"text\":");
   out.quoted(text);
   if (!pair) return;
   out.text(",\n\"pair\":");
   out.quoted(*pair);
+}
+
+// What is the same at the head of every document.
+template <typename Source>
+void put_source(Writer& out, const Source& source) {
+  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
+  out.quoted(source.model);
+  if (source.kind != AttentionKind::kSelf) {
+    out.text(",\n\"kind\":");
+    out.quoted(name_of(source.kind));
+  }
+  out.text(",\n");
+  put_text(out, source.text, source.pair);
+}
+
+void put_side(Writer& out, const UnitSide& side, Level level) {
+  out.text("\"tokens\":");
+  put_tokens(out, side.tokens, side.pair.has_value());
+  out.text(",\n\"words\":");
+  put_units(out, side.words);
+  if (level == Level::kSentence) {
+    out.text(",\n\"sentences\":");
+    put_units(out, side.units);
+  }
 }
 
 // Quoted where RFC 4180 asks for it; an apostrophe before what a spreadsheet would run as a formula
@@ -154,16 +174,17 @@ std::string csv_field(std::string_view text) {
 
 void write_json(const View& view, const Sink& sink) {
   Writer out(sink);
-  put_source(out, view.model, view.text, view.pair);
+  put_source(out, view);
   out.text(",\n\"level\":");
   out.quoted(name_of(view.level));
-  out.text(",\n\"tokens\":");
-  put_tokens(out, view.tokens, view.pair.has_value());
-  out.text(",\n\"words\":");
-  put_units(out, view.words);
-  if (view.level == Level::kSentence) {
-    out.text(",\n\"sentences\":");
-    put_units(out, view.units);
+  out.text(",\n");
+  put_side(out, view, view.level);
+  if (view.keys_side) {
+    out.text(",\n\"columns\":{");
+    put_text(out, view.keys_side->text, view.keys_side->pair);
+    out.text(",\n");
+    put_side(out, *view.keys_side, view.level);
+    out.text("}");
   }
   out.text(",\n\"heads\":");
   put_heads(out, view.heads);
@@ -182,18 +203,18 @@ void write_csv(const View& view, const Sink& sink, bool to_terminal) {
   if (view.heads.empty()) throw Error("CSV: the view has no map");
   const HeadMap& map = view.heads.front();
   Writer out(sink);
-  const auto label = [&](std::int64_t unit) {
-    const std::string& text = view.units.at(static_cast<std::size_t>(unit)).text;
+  const auto label = [&](const UnitSide& side, std::int64_t unit) {
+    const std::string& text = side.units.at(static_cast<std::size_t>(unit)).text;
     return csv_field(to_terminal ? one_line(text) : text);
   };
   out.text("query (attends from) \\ key (attended to)");
   for (std::int64_t column = 0; column < map.columns; ++column) {
     out.text(",");
-    out.text(label(column));
+    out.text(label(view.columns(), column));
   }
   for_each_row(map, [&](std::int64_t row, const float* weights) {
     out.text("\r\n");
-    out.text(label(row));
+    out.text(label(view, row));
     for (std::int64_t column = 0; column < map.columns; ++column) {
       out.text(",");
       out.number(weights[column]);
@@ -209,9 +230,16 @@ void write_json(const Trace& trace, const Explanation& explanation, const Sink& 
     out.text(key);
     out.numbers(values.data(), values.size());
   };
-  put_source(out, trace.model, trace.text, trace.pair);
+  put_source(out, trace);
   out.text(",\n\"tokens\":");
   put_tokens(out, trace.tokens, trace.pair.has_value());
+  if (trace.keys_side) {
+    out.text(",\n\"columns\":{");
+    put_text(out, trace.keys_side->text, trace.keys_side->pair);
+    out.text(",\n\"tokens\":");
+    put_tokens(out, trace.keys_side->tokens, trace.keys_side->pair.has_value());
+    out.text("}");
+  }
   out.text(fmt::format(",\n\"layer\":{},\"head\":{},\"query_index\":{},\"dim\":{}",
                        explanation.head.layer, explanation.head.head, explanation.query_index,
                        explanation.dim));

@@ -19,7 +19,9 @@ using Sink = std::function<void(std::string_view bytes)>;
 
 inline constexpr int kJsonFormat = 1;
 
-// {"format", "model", "text", ["pair"], "level", "tokens", "words", "heads", "links", "notes"}.
+// {"format", "model", ["kind"], "text", ["pair"], "level", "tokens", "words", ["columns"], "heads",
+// "links", "notes"}. "kind" of encoder-decoder models. "columns": {"text", "tokens", "words", ..}
+// of what the rows attend to where that is another text.
 void write_json(const View& view, const Sink& sink);
 // First map: a header row "query (attends from) \ key (attended to)" then the keys; a line a query.
 // A label of several characters that begins like a spreadsheet's formula (= + - @) gets an

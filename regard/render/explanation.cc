@@ -27,8 +27,8 @@ std::string vector_text(const std::vector<float>& values, std::size_t shown) {
   return out + fmt::format("]  {} dims, norm {:.3f}", values.size(), std::sqrt(squares));
 }
 
-std::string token_label(const Trace& trace, std::int64_t token) {
-  return one_line(trace.tokens.at(static_cast<std::size_t>(token)).text);
+std::string token_label(const TokenSide& side, std::int64_t token) {
+  return one_line(side.tokens.at(static_cast<std::size_t>(token)).text);
 }
 
 // How a logit is made in this head: every term and every mask that it has.
@@ -98,7 +98,8 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
   out += title("1. query vector q");
   out += "   " + vector_text(explanation.query, shown) + "\n";
   if (strongest != nullptr) {
-    const std::string label = isolated(token_label(trace, strongest->token), style.colours);
+    const std::string label =
+        isolated(token_label(trace.columns(), strongest->token), style.colours);
     out += title("2. key vector k, product q*k and its sum q.k, for the strongest key");
     out += fmt::format("   {}\n   k   {}\n   q*k {}\n   q.k = {:.4f}\n", label,
                        vector_text(strongest->key, shown), vector_text(strongest->product, shown),
@@ -120,8 +121,8 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
 
   std::size_t width = display_width("key (attended to)");
   for (const Explanation::Step& step : explanation.steps) {
-    width =
-        std::max(width, std::min<std::size_t>(display_width(token_label(trace, step.token)), 20));
+    width = std::max(
+        width, std::min<std::size_t>(display_width(token_label(trace.columns(), step.token)), 20));
   }
   out += title(fmt::format("   {} {:>10} {:>10} {:>14} {:>7}", pad_to("key (attended to)", width),
                            "q.k", "logit", "exp(logit-max)", "weight"));
@@ -129,7 +130,7 @@ std::string terminal_explanation(const Trace& trace, const Explanation& explanat
   const std::size_t bar_width = columns > used + 4 ? columns - used : 0;
   double exps = 0, sum = 0;
   for (const Explanation::Step& step : explanation.steps) {
-    const std::string label = cut_to(token_label(trace, step.token), width);
+    const std::string label = cut_to(token_label(trace.columns(), step.token), width);
     const std::string blanks(width - display_width(label), ' ');
     out += "   " + isolated(label, style.colours) + blanks;
     if (step.masked) {

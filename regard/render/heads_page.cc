@@ -42,15 +42,20 @@ HeadsPage heads_page(const View& view) {
   return page;
 }
 
-std::vector<float> thumbnail(const HeadMap& map, std::size_t edge) {
-  const auto n = static_cast<std::size_t>(map.rows);
-  if (n <= edge) return map.weights;
-  std::vector<float> out(edge * edge, 0.f);
-  for (std::size_t row = 0; row < n; ++row) {
-    float* line = out.data() + row * edge / n * edge;
-    for (std::size_t column = 0; column < n; ++column) {
-      float& most = line[column * edge / n];
-      most = std::max(most, map.weights[row * n + column]);
+Thumbnail thumbnail(const HeadMap& map, std::size_t edge) {
+  const auto rows = static_cast<std::size_t>(map.rows);
+  const auto columns = static_cast<std::size_t>(map.columns);
+  Thumbnail out{std::min(rows, edge), std::min(columns, edge), {}};
+  if (out.rows == rows && out.columns == columns) {
+    out.weights = map.weights;
+    return out;
+  }
+  out.weights.assign(out.rows * out.columns, 0.f);
+  for (std::size_t row = 0; row < rows; ++row) {
+    float* line = out.weights.data() + row * out.rows / rows * out.columns;
+    for (std::size_t column = 0; column < columns; ++column) {
+      float& most = line[column * out.columns / columns];
+      most = std::max(most, map.weights[row * columns + column]);
     }
   }
   return out;

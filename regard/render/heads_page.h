@@ -19,8 +19,12 @@ struct HeadsPage {
 // Throws Error for a view without maps, or with a mean: it has no place.
 HeadsPage heads_page(const View& view);
 
-// The map shrunk to [edge, edge], each cell the largest weight of the block it stands for; the map
-// as it is when it has no more than `edge` rows. REQUIRES: edge > 0.
-std::vector<float> thumbnail(const HeadMap& map, std::size_t edge);
+// The map shrunk to at most `edge` rows and columns, each cell the largest weight of the block it
+// stands for. REQUIRES: edge > 0.
+struct Thumbnail {
+  std::size_t rows = 0, columns = 0;
+  std::vector<float> weights;  // [rows, columns]
+};
+Thumbnail thumbnail(const HeadMap& map, std::size_t edge);
 
 }  // namespace regard

@@ -88,22 +88,24 @@ std::string label_of(const Unit& unit) {
   return label.find_first_not_of(' ') == std::string::npos ? "␣" : label;
 }
 
-std::vector<std::string> labels_of(const View& view) {
+std::vector<std::string> labels_of(const UnitSide& side) {
   std::vector<std::string> labels;
-  for (const Unit& unit : view.units) labels.push_back(label_of(unit));
+  for (const Unit& unit : side.units) labels.push_back(label_of(unit));
   return labels;
 }
 
 const HeadMap& first_map(const View& view) {
-  if (view.heads.empty() || view.units.empty()) throw Error("the view has no map to draw");
-  const auto units = static_cast<std::int64_t>(view.units.size());
+  const std::size_t rows = view.units.size(), columns = view.columns().units.size();
+  if (view.heads.empty() || rows == 0 || columns == 0) {
+    throw Error("the view has no map to draw");
+  }
   for (const HeadMap& map : view.heads) {
-    if (map.rows != units || map.columns != units ||
-        map.weights.size() != view.units.size() * view.units.size()) {
+    if (map.rows != static_cast<std::int64_t>(rows) ||
+        map.columns != static_cast<std::int64_t>(columns) || map.weights.size() != rows * columns) {
       throw Error(
-          fmt::format("the view's map: expected {0} x {0}, a row and column a unit, found "
-                      "{1} x {2}",
-                      units, map.rows, map.columns));
+          fmt::format("the view's map: expected {} x {}, a row and column a unit, found "
+                      "{} x {}",
+                      rows, columns, map.rows, map.columns));
     }
   }
   return view.heads.front();
@@ -154,7 +156,13 @@ std::string scale_sentence(double top, Scale scale, std::string_view of) {
 }
 
 std::string title_of(const View& view, const std::string& what) {
-  return fmt::format("{}, {}, {} level", one_line(view.model), what, name_of(view.level));
+  std::string kind;
+  if (view.kind == AttentionKind::kCross) {
+    kind = ", cross-attention";
+  } else if (view.kind != AttentionKind::kSelf) {
+    kind = fmt::format(", {}'s self-attention", name_of(view.kind));
+  }
+  return fmt::format("{}{}, {}, {} level", one_line(view.model), kind, what, name_of(view.level));
 }
 
 std::string caption_of(const View& view, const HeadMap& map, const std::string& scale) {
@@ -170,8 +178,8 @@ std::string caption_of(const View& view, const HeadMap& map, const std::string& 
 std::string link_line(const View& view, const Link& link) {
   return fmt::format("{} -> {} {:.2f} {}",
                      label_of(view.units.at(static_cast<std::size_t>(link.query))),
-                     label_of(view.units.at(static_cast<std::size_t>(link.key))), link.weight,
-                     to_string(link.head));
+                     label_of(view.columns().units.at(static_cast<std::size_t>(link.key))),
+                     link.weight, to_string(link.head));
 }
 
 }  // namespace regard

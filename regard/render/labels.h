@@ -28,8 +28,8 @@ bool has_right_to_left(std::string_view text);
 std::string one_line(std::string_view text);
 // The unit's text in one line; a visible blank when that is empty or blank.
 std::string label_of(const Unit& unit);
-// label_of each unit of the view, in order.
-std::vector<std::string> labels_of(const View& view);
+// label_of each unit of the side, in order.
+std::vector<std::string> labels_of(const UnitSide& side);
 
 // The view's first map, once every map has a row and a column a unit. Throws Error otherwise.
 const HeadMap& first_map(const View& view);
@@ -44,7 +44,8 @@ std::string short_number(float weight);
 float top_of(const HeadMap& map);
 // "Linear scale from 0 to 0.99, the largest weight of the map."; `of` is the last two words.
 std::string scale_sentence(double top, Scale scale, std::string_view of);
-// "minilm, layer 3, head 1 (L3H1), word level"; `what` stands between model and level.
+// "minilm, layer 3, head 1 (L3H1), word level", with "cross-attention" or the like behind the name
+// of a model that has several; `what` stands between model and level.
 std::string title_of(const View& view, const std::string& what);
 // The title, the sentence on the scale (when not empty), and why this head is shown.
 std::string caption_of(const View& view, const HeadMap& map, const std::string& scale);

@@ -18,11 +18,12 @@ namespace {
 constexpr std::size_t kMostRectangles = 128;  // rows; more become an image
 constexpr double kSmallestRectangle = 4;
 
-void draw_number(Canvas* canvas, float weight, double x, double y, double cell, Rgb back) {
-  const TextStyle style{std::min(10.0, cell * 0.36), text_on(back)};
+void draw_number(Canvas* canvas, float weight, double x, double y, double width, double height,
+                 Rgb back) {
+  const TextStyle style{std::min(10.0, std::min(width, height) * 0.36), text_on(back)};
   const std::string number = short_number(weight);
   const TextSize size = canvas->measure(number, style);
-  canvas->text(number, x + (cell - size.width) / 2, y + (cell - size.height) / 2, style);
+  canvas->text(number, x + (width - size.width) / 2, y + (height - size.height) / 2, style);
 }
 
 std::string tick_text(double value) { return fmt::format("{:.2g}", value); }
@@ -35,39 +36,43 @@ Page page_of(const PictureStyle& style) {
 }
 
 void draw_cells(Canvas* canvas, const Cells& cells) {
-  const auto n = static_cast<std::size_t>(cells.map->rows);
-  const double cell = cells.edge / static_cast<double>(n);
-  if (n > kMostRectangles || cell < kSmallestRectangle) {
-    const std::size_t most = static_cast<std::size_t>(std::max(1.0, 2 * cells.edge));
-    const std::vector<float> weights = thumbnail(*cells.map, most);
+  const auto rows = static_cast<std::size_t>(cells.map->rows);
+  const auto columns = static_cast<std::size_t>(cells.map->columns);
+  const double across = cells.width / static_cast<double>(columns);
+  const double down = cells.height / static_cast<double>(rows);
+  if (std::max(rows, columns) > kMostRectangles || std::min(across, down) < kSmallestRectangle) {
+    const std::size_t most =
+        static_cast<std::size_t>(std::max(1.0, 2 * std::max(cells.width, cells.height)));
+    const Thumbnail small = thumbnail(*cells.map, most);
     std::vector<Rgb> pixels;
-    pixels.reserve(weights.size());
-    for (const float weight : weights) {
+    pixels.reserve(small.weights.size());
+    for (const float weight : small.weights) {
       pixels.push_back(weight_colour(scaled(weight, cells.top, cells.scale)));
     }
-    const int side = static_cast<int>(std::min(n, most));
-    canvas->image(pixels, side, side, cells.x, cells.y, cells.edge, cells.edge);
+    canvas->image(pixels, static_cast<int>(small.columns), static_cast<int>(small.rows), cells.x,
+                  cells.y, cells.width, cells.height);
     return;
   }
+  const auto colour_of = [&](float weight) {
+    return weight_colour(scaled(weight, cells.top, cells.scale));
+  };
   // Rectangles reach under the next ones: viewers would show hairlines between exact ones.
   constexpr double kOverlap = 1;
-  for (std::size_t row = 0; row < n; ++row) {
-    for (std::size_t column = 0; column < n; ++column) {
-      const float weight = cells.map->weights[row * n + column];
-      const Rgb colour = weight_colour(scaled(weight, cells.top, cells.scale));
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; ++column) {
       canvas->fill(
-          cells.x + cell * static_cast<double>(column), cells.y + cell * static_cast<double>(row),
-          cell + (column + 1 < n ? kOverlap : 0), cell + (row + 1 < n ? kOverlap : 0), colour);
+          cells.x + across * static_cast<double>(column), cells.y + down * static_cast<double>(row),
+          across + (column + 1 < columns ? kOverlap : 0), down + (row + 1 < rows ? kOverlap : 0),
+          colour_of(cells.map->weights[row * columns + column]));
     }
   }
   if (!cells.numbers) return;
-  for (std::size_t row = 0; row < n; ++row) {
-    for (std::size_t column = 0; column < n; ++column) {
-      const float weight = cells.map->weights[row * n + column];
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; ++column) {
+      const float weight = cells.map->weights[row * columns + column];
       if (!(weight >= 0.005f)) continue;
-      draw_number(canvas, weight, cells.x + cell * static_cast<double>(column),
-                  cells.y + cell * static_cast<double>(row), cell,
-                  weight_colour(scaled(weight, cells.top, cells.scale)));
+      draw_number(canvas, weight, cells.x + across * static_cast<double>(column),
+                  cells.y + down * static_cast<double>(row), across, down, colour_of(weight));
     }
   }
 }

@@ -21,13 +21,13 @@ struct Page {
 };
 Page page_of(const PictureStyle& style);
 
-// A square of cells: weights [rows, rows] at (x, y), `edge` wide. As rectangles or, when they are
-// many or tiny, as one image of at most two pixels a point, each the largest weight under it.
+// A map's cells in the rectangle at (x, y). As rectangles or, when they are many or tiny, as one
+// image of at most two pixels a point, each the largest weight under it.
 struct Cells {
   const HeadMap* map = nullptr;
   double top = 0;  // the weight of the darkest colour
   Scale scale = Scale::kLinear;
-  double x = 0, y = 0, edge = 0;
+  double x = 0, y = 0, width = 0, height = 0;
   bool numbers = false;
 };
 void draw_cells(Canvas* canvas, const Cells& cells);

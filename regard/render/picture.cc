@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t kLongestLabel = 28;  // columns of a terminal: half as many wide characters
 constexpr std::size_t kSlantedWords = 60, kSmallWords = 128;
 
-std::vector<std::string> cut_labels(const View& view) {
-  std::vector<std::string> labels = labels_of(view);
+std::vector<std::string> cut_labels(const UnitSide& side) {
+  std::vector<std::string> labels = labels_of(side);
   for (std::string& label : labels) label = cut_to(label, kLongestLabel);
   return labels;
 }
@@ -76,90 +76,97 @@ class Sheet {
 };
 
 // Where the words of a heatmap stand.
-struct Axes {
-  double cell = 0, edge = 0;
+struct Grid {
+  double cell = 0, width = 0, height = 0;
   TextStyle label;
   std::size_t every = 1;  // one word of so many is written
   double turn = 0;        // of the columns' words, radians
-  double left = 0, above = 0, longest = 0, right = 0;
+  double left = 0, above = 0, right = 0;
 };
 
-Axes axes_of(const Canvas& scratch, const std::vector<std::string>& labels, const Page& page) {
-  Axes axes;
-  const std::size_t n = labels.size();
-  axes.cell = n <= 24              ? 30
+Grid grid_of(const Canvas& scratch, const std::vector<std::string>& rows,
+             const std::vector<std::string>& columns, const Page& page) {
+  Grid grid;
+  const std::size_t n = std::max(rows.size(), columns.size());
+  grid.cell = n <= 24              ? 30
               : n <= kSlantedWords ? 20
               : n <= kSmallWords   ? 12
                                    : std::max(1.0, std::floor(1200.0 / static_cast<double>(n)));
-  axes.edge = axes.cell * static_cast<double>(n);
-  axes.label = {std::clamp(axes.cell * 0.6, 8.0, 13.0), page.ink};
-  axes.every =
-      static_cast<std::size_t>(std::max(1.0, std::ceil(axes.label.size * 1.25 / axes.cell)));
-  axes.longest = widest(scratch, labels, axes.label);
-  const double line = scratch.measure("X", axes.label).height;
+  grid.width = grid.cell * static_cast<double>(columns.size());
+  grid.height = grid.cell * static_cast<double>(rows.size());
+  grid.label = {std::clamp(grid.cell * 0.6, 8.0, 13.0), page.ink};
+  grid.every =
+      static_cast<std::size_t>(std::max(1.0, std::ceil(grid.label.size * 1.25 / grid.cell)));
+  const double longest = widest(scratch, columns, grid.label);
+  const double line = scratch.measure("X", grid.label).height;
   const double title = scratch.measure("X", {kTitleSize, page.ink, true}).height;
-  const bool flat = axes.longest <= axes.cell - 4;
+  const bool flat = longest <= grid.cell - 4;
   const bool slanted = !flat && n <= kSlantedWords;
-  axes.turn = flat ? 0 : slanted ? -std::numbers::pi / 4 : -std::numbers::pi / 2;
-  const double header =
-      flat ? line : axes.longest * std::sin(-axes.turn) + line * std::cos(axes.turn);
-  axes.left = kMargin + title + kGap + axes.longest + kGap;
-  axes.above = kMargin + title + kGap + header + kGap;
+  grid.turn = flat ? 0 : slanted ? -std::numbers::pi / 4 : -std::numbers::pi / 2;
+  const double header = flat ? line : longest * std::sin(-grid.turn) + line * std::cos(grid.turn);
+  grid.left = kMargin + title + kGap + widest(scratch, rows, grid.label) + kGap;
+  grid.above = kMargin + title + kGap + header + kGap;
   // Slanted words reach beyond the last column.
   double reach = 0;
-  for (std::size_t i = 0; slanted && i < n; ++i) {
-    reach = std::max(reach, (static_cast<double>(i) + 0.5) * axes.cell +
-                                scratch.measure(labels[i], axes.label).width * std::cos(axes.turn) +
-                                line - axes.edge);
+  for (std::size_t i = 0; slanted && i < columns.size(); ++i) {
+    reach =
+        std::max(reach, (static_cast<double>(i) + 0.5) * grid.cell +
+                            scratch.measure(columns[i], grid.label).width * std::cos(grid.turn) +
+                            line - grid.width);
   }
-  axes.right = axes.left + axes.edge + std::max(2 * kGap + kBarRoom, reach) + kMargin;
-  return axes;
+  grid.right = grid.left + grid.width + std::max(2 * kGap + kBarRoom, reach) + kMargin;
+  return grid;
 }
 
-void draw_words(Canvas* canvas, const Axes& axes, const std::vector<std::string>& labels) {
-  for (std::size_t i = 0; i < labels.size(); i += axes.every) {
-    const double middle = (static_cast<double>(i) + 0.5) * axes.cell;
-    const TextSize text = canvas->measure(labels[i], axes.label);
-    canvas->text(labels[i], axes.left - kGap - text.width, axes.above + middle - text.height / 2,
-                 axes.label);
-    if (axes.turn == 0) {
-      canvas->text(labels[i], axes.left + middle - text.width / 2,
-                   axes.above - kGap / 2 - text.height, axes.label);
+void draw_words(Canvas* canvas, const Grid& grid, const std::vector<std::string>& rows,
+                const std::vector<std::string>& columns) {
+  const auto middle = [&](std::size_t i) { return (static_cast<double>(i) + 0.5) * grid.cell; };
+  for (std::size_t i = 0; i < rows.size(); i += grid.every) {
+    const TextSize text = canvas->measure(rows[i], grid.label);
+    canvas->text(rows[i], grid.left - kGap - text.width, grid.above + middle(i) - text.height / 2,
+                 grid.label);
+  }
+  for (std::size_t i = 0; i < columns.size(); i += grid.every) {
+    const TextSize text = canvas->measure(columns[i], grid.label);
+    if (grid.turn == 0) {
+      canvas->text(columns[i], grid.left + middle(i) - text.width / 2,
+                   grid.above - kGap / 2 - text.height, grid.label);
       continue;
     }
     // The middle of the text's left side stands over the middle of the column.
     const double half = text.height / 2;
-    canvas->text(labels[i], axes.left + middle + half * std::sin(axes.turn),
-                 axes.above - kGap * 0.75 - half * std::cos(axes.turn), axes.label, axes.turn);
+    canvas->text(columns[i], grid.left + middle(i) + half * std::sin(grid.turn),
+                 grid.above - kGap * 0.75 - half * std::cos(grid.turn), grid.label, grid.turn);
   }
 }
 
 std::string heatmap(const View& view, PictureFormat format, const PictureStyle& style) {
   const HeadMap& map = first_map(view);
-  const std::vector<std::string> labels = cut_labels(view);
+  const std::vector<std::string> rows = cut_labels(view), columns = cut_labels(view.columns());
   const Page page = page_of(style);
   const TextStyle title{kTitleSize, page.ink, true};
   Canvas scratch;
-  const Axes axes = axes_of(scratch, labels, page);
+  const Grid grid = grid_of(scratch, rows, columns, page);
   // Short maps still leave room for the title of the rows.
   const TextSize query = scratch.measure(kQueryTitle, title);
   const TextSize key = scratch.measure(kKeyTitle, title);
-  const double body = std::max(axes.edge, query.width);
+  const double body = std::max(grid.height, query.width);
   const double top = top_of(map);
   std::string scale = scale_sentence(top, style.scale, "the map");
-  if (axes.every > 1) scale += fmt::format(" One word in {} is written.", axes.every);
+  if (grid.every > 1) scale += fmt::format(" One word in {} is written.", grid.every);
 
-  Sheet sheet(view, format, style, axes.right, axes.above + body, title_of(view, long_name_of(map)),
+  Sheet sheet(view, format, style, grid.right, grid.above + body, title_of(view, long_name_of(map)),
               caption_of(view, map, scale));
   Canvas& canvas = sheet.canvas();
-  canvas.text(kKeyTitle, axes.left + std::max(0.0, (axes.edge - key.width) / 2), kMargin, title);
+  canvas.text(kKeyTitle, grid.left + std::max(0.0, (grid.width - key.width) / 2), kMargin, title);
   canvas.text(kQueryTitle, kMargin,
-              axes.above + std::max(query.width, (axes.edge + query.width) / 2), title,
+              grid.above + std::max(query.width, (grid.height + query.width) / 2), title,
               -std::numbers::pi / 2);
-  draw_words(&canvas, axes, labels);
-  draw_cells(&canvas, {&map, top, style.scale, axes.left, axes.above, axes.edge, axes.cell >= 20});
-  canvas.frame(axes.left, axes.above, axes.edge, axes.edge, page.faint);
-  draw_colour_bar(&canvas, page, axes.left + axes.edge + 2 * kGap, axes.above,
+  draw_words(&canvas, grid, rows, columns);
+  draw_cells(&canvas, {&map, top, style.scale, grid.left, grid.above, grid.width, grid.height,
+                       grid.cell >= 20});
+  canvas.frame(grid.left, grid.above, grid.width, grid.height, page.faint);
+  draw_colour_bar(&canvas, page, grid.left + grid.width + 2 * kGap, grid.above,
                   std::min(body, kBarHeight), top, style.scale);
   return sheet.finish();
 }
@@ -170,7 +177,7 @@ std::string bars(const View& view, PictureFormat format, const PictureStyle& sty
     throw Error(fmt::format("row: expected 0 to {}, found {}", map.rows - 1, style.row),
                 Error::Kind::kUsage);
   }
-  const std::vector<std::string> labels = cut_labels(view);
+  const std::vector<std::string> labels = cut_labels(view.columns());
   const auto row = static_cast<std::size_t>(style.row);
   const float* weights = map.weights.data() + row * labels.size();
   const double top = *std::max_element(weights, weights + labels.size());
@@ -189,7 +196,7 @@ std::string bars(const View& view, PictureFormat format, const PictureStyle& sty
   const double above = kMargin + 2 * (key.height + kGap);
   const double after = kGap + scratch.measure("0.000", number).width;
   const double body = step * static_cast<double>(labels.size());
-  const std::string asked = std::string(kQueryTitle) + ": " + labels[row];
+  const std::string asked = std::string(kQueryTitle) + ": " + cut_labels(view)[row];
   const double width =
       std::max(left + kLength + after, kMargin + scratch.measure(asked, title).width) + kMargin;
   Sheet sheet(view, format, style, width, above + body,
@@ -230,7 +237,8 @@ std::string all_heads(const View& view, PictureFormat format, const PictureStyle
       "{}. Down: layers; across: heads. In each map a row is the query (attends from), a column "
       "the key (attended to). {}",
       title_of(view, what), scale_sentence(heads.top, style.scale, "all heads"));
-  if (view.units.size() > static_cast<std::size_t>(2 * kThumb)) {
+  if (std::max(view.units.size(), view.columns().units.size()) >
+      static_cast<std::size_t>(2 * kThumb)) {
     caption += " A point of a map is the largest weight under it.";
   }
 
@@ -248,7 +256,7 @@ std::string all_heads(const View& view, PictureFormat format, const PictureStyle
       }
       const HeadMap* map = heads.table[row][column];
       if (map == nullptr) continue;
-      draw_cells(&canvas, {map, heads.top, style.scale, x, y, kThumb, false});
+      draw_cells(&canvas, {map, heads.top, style.scale, x, y, kThumb, kThumb, false});
       canvas.frame(x, y, kThumb, kThumb, page.faint);
     }
   }

@@ -170,8 +170,8 @@ TEST(Picture, ThePageOfHeadsHasAPlaceForEachAndNoneForAMean) {
 TEST(Picture, AThumbnailIsTheLargestWeightOfEachBlock) {
   HeadMap map{HeadId{0, 0}, {}, "", 3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}, {}};
   // Rows 0 and 1 fall into the first of two, row 2 into the second.
-  EXPECT_THAT(thumbnail(map, 2), ElementsAre(5, 6, 8, 9));
-  EXPECT_THAT(thumbnail(map, 3), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_THAT(thumbnail(map, 2).weights, ElementsAre(5, 6, 8, 9));
+  EXPECT_THAT(thumbnail(map, 3).weights, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
 }
 
 TEST(Picture, TicksAreRoundNumbersUpToTheTop) {

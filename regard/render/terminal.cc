@@ -67,7 +67,7 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
                 Error::Kind::kUsage);
   }
   const std::size_t columns = columns_of(style);
-  const std::vector<std::string> labels = labels_of(view);
+  const std::vector<std::string> labels = labels_of(view.columns());
   const std::size_t limit = columns == 0 ? kLongestLabel : std::min(kLongestLabel, columns / 3);
   const std::size_t label_width = std::min(widest(labels), limit);
   const std::size_t used = label_width + 7;  // blank, "0.677", blank
@@ -79,7 +79,7 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
   std::string out;
   add_wrapped(&out, caption_of(view, map, scale_sentence(top, style.scale, "the row")), columns);
   add_line(&out, emphasised("query (attends from): ", 1, style.colours) +
-                     isolated(labels[static_cast<std::size_t>(row)], style.colours));
+                     isolated(labels_of(view)[static_cast<std::size_t>(row)], style.colours));
   add_line(&out, emphasised("key (attended to)", 1, style.colours));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::string label = cut_to(labels[i], label_width);
@@ -94,7 +94,8 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
 
 std::string terminal_heads(const View& view, const TerminalStyle& style) {
   const HeadsPage page = heads_page(view);
-  const std::size_t columns = columns_of(style), units = view.units.size();
+  const std::size_t columns = columns_of(style), rows = view.units.size(),
+                    keys = view.columns().units.size();
   const std::size_t margin = fmt::format("L{} ", page.layers.back()).size();
   const std::size_t name = fmt::format("H{}", page.heads.back()).size();
   // As few bands of heads as leave maps of at least `kSmall` cells, then maps as wide as fit, of an
@@ -111,15 +112,15 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
     a_line = (heads + bands - 1) / bands;
   }
   const std::size_t edge = edge_of(a_line);
-  const std::size_t side = std::max(std::min(edge, units), std::min(name, edge));
+  const std::size_t down = std::min(edge, rows), across = std::min(edge, keys);
+  const std::size_t side = std::max(across, std::min(name, edge));
   std::string caption = title_of(view, fmt::format("{} heads", page.count)) +
                         ". Down: layers; across: heads. In each map a row is the query (attends "
                         "from), a column the key (attended to). " +
                         scale_sentence(page.top, style.scale, "all heads");
-  const std::size_t cells = std::min(edge, units);
-  if (units > edge) {
+  if (std::max(rows, keys) > edge) {
     caption +=
-        fmt::format(" Each of the {0} x {0} cells is the largest weight of its block.", edge);
+        fmt::format(" Each of the {} x {} cells is the largest weight of its block.", down, across);
   }
   std::string out;
   add_wrapped(&out, caption, columns);
@@ -131,30 +132,31 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
     }
     add_line(&out, emphasised(names, 1, style.colours));
     for (std::size_t layer = 0; layer < page.layers.size(); ++layer) {
-      std::vector<std::vector<float>> maps;
+      std::vector<Thumbnail> maps;
       for (std::size_t i = begin; i < end; ++i) {
         const HeadMap* map = page.table[layer][i];
-        maps.push_back(map == nullptr ? std::vector<float>() : thumbnail(*map, edge));
+        maps.push_back(map == nullptr ? Thumbnail() : thumbnail(*map, edge));
       }
-      for (std::size_t y = 0; y < cells; y += 2) {
+      for (std::size_t y = 0; y < down; y += 2) {
         std::string line = y == 0
                                ? emphasised(pad_to(fmt::format("L{}", page.layers[layer]), margin),
                                             1, style.colours)
                                : std::string(margin, ' ');
-        for (const std::vector<float>& map : maps) {
-          for (std::size_t x = 0; x < cells && !map.empty(); ++x) {
-            const double upper = scaled(map[y * cells + x], page.top, style.scale);
-            line += y + 1 < cells
-                        ? two_cells(upper, scaled(map[(y + 1) * cells + x], page.top, style.scale),
+        for (const Thumbnail& map : maps) {
+          const float* cell = map.weights.data() + y * map.columns;
+          for (std::size_t x = 0; x < map.columns; ++x) {
+            const double upper = scaled(cell[x], page.top, style.scale);
+            line += y + 1 < down
+                        ? two_cells(upper, scaled(cell[map.columns + x], page.top, style.scale),
                                     style.colours)
                         : upper_cell(upper, style.colours);
           }
-          line += std::string(side + 1 - (map.empty() ? 0 : cells), ' ');
+          line += std::string(side + 1 - map.columns, ' ');
         }
         add_line(&out, line);
       }
       // The maps of a layer stand apart from the next as they do from each other.
-      if (cells % 2 == 0) out += '\n';
+      if (down % 2 == 0) out += '\n';
     }
   }
   add_findings(&out, view, style);

@@ -34,10 +34,11 @@ struct Layout {
 
 // Numbers under whole words when they fit; else numbers under words on several lines; else, where
 // there are colours, narrower cells without numbers; else blocks of keys one under another.
-Layout layout_of(const std::vector<std::string>& labels, const TerminalStyle& style) {
-  const std::size_t columns = columns_of(style), n = labels.size(), longest = widest(labels);
+Layout layout_of(const std::vector<std::string>& rows, const std::vector<std::string>& labels,
+                 const TerminalStyle& style) {
+  const std::size_t columns = columns_of(style), n = labels.size();
   Layout layout;
-  layout.row_label = std::min(longest, kLongestRowLabel);
+  layout.row_label = std::min(widest(rows), kLongestRowLabel);
   if (columns > 0) layout.row_label = std::min(layout.row_label, columns / 3);
   std::size_t total = layout.row_label + 1;
   for (const std::string& label : labels) {
@@ -57,7 +58,7 @@ Layout layout_of(const std::vector<std::string>& labels, const TerminalStyle& st
   }
   if (fits(cell)) layout.row_label = std::min(layout.row_label, columns - 1 - n * cell);
   layout.cell.assign(n, cell);
-  layout.header = std::min(longest, kLongestColumnLabel) / cell + 1;
+  layout.header = std::min(widest(labels), kLongestColumnLabel) / cell + 1;
   return layout;
 }
 
@@ -104,8 +105,8 @@ std::string centred(const std::string& text, std::size_t width) {
 std::string terminal_grid(const View& view, const TerminalStyle& style) {
   const HeadMap& map = first_map(view);
   const std::size_t columns = columns_of(style);
-  const std::vector<std::string> labels = labels_of(view);
-  const Layout layout = layout_of(labels, style);
+  const std::vector<std::string> rows = labels_of(view), labels = labels_of(view.columns());
+  const Layout layout = layout_of(rows, labels, style);
   const bool plain = style.colours == Colours::kNone;
   const float top = top_of(map);
   std::string out;
@@ -119,8 +120,8 @@ std::string terminal_grid(const View& view, const TerminalStyle& style) {
       add_line(&out, fmt::format("keys {} to {} of {}", begin, end - 1, labels.size()));
     }
     add_header(&out, labels, layout, begin, end, style);
-    for (std::size_t row = 0; row < labels.size(); ++row) {
-      const std::string label = cut_to(labels[row], layout.row_label);
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const std::string label = cut_to(rows[row], layout.row_label);
       std::string line = spaces(layout.row_label - display_width(label));
       line += isolated(label, style.colours) + ' ';
       for (std::size_t column = begin; column < end; ++column) {

@@ -127,8 +127,8 @@ AttentionKind kind_of(const RunRequest& request, const ModelSpec& spec, bool has
   if (request.kind) return *request.kind;
   const AttentionKind chosen = has_target ? AttentionKind::kCross : AttentionKind::kEncoder;
   trace->notes.emplace_back(
-      has_target ? "cross-attention: the decoder's words attend to the encoder's; --kind encoder "
-                   "or decoder shows either's self-attention"
+      has_target ? "cross-attention, since there is a target; --kind encoder or decoder shows "
+                   "either's self-attention"
                  : "the encoder's self-attention; with --target (or --generate) also the decoder's "
                    "and cross-attention (--kind)");
   return chosen;
@@ -195,7 +195,12 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
   // The rows are the decoder's tokens; of cross-attention the columns are the encoder's.
   TokenSide& rows = trace;
   std::swap(rows, target);
-  if (trace.kind == AttentionKind::kCross) trace.keys_side = std::move(target);
+  if (trace.kind != AttentionKind::kCross) return;
+  trace.keys_side = std::move(target);
+  trace.notes.emplace_back(
+      "a row is a token that the decoder has read: it attends to the encoder's tokens while the "
+      "next "
+      "one is written");
 }
 
 Generated Session::generate_text(const RunRequest& request, const Progress& progress,

@@ -69,7 +69,7 @@ TEST_P(TwoStacks, ATargetMeansCrossAttentionUnlessAnotherIsAskedFor) {
   Trace trace = session_.run(plain);
   EXPECT_EQ(trace.kind, AttentionKind::kCross);
   ASSERT_FALSE(trace.notes.empty());
-  EXPECT_NE(trace.notes.back().find("cross-attention"), std::string::npos);
+  EXPECT_NE(trace.notes.front().find("cross-attention"), std::string::npos);
 
   plain.use_target_ids = false;
   trace = session_.run(plain);

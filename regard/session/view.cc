@@ -104,78 +104,105 @@ struct Shown {
   std::vector<std::string> why;  // of each
 };
 
+// The units that are no special tokens, or all.
+Kept without_specials(const View& view, bool specials) {
+  const auto of = [&](const std::vector<Unit>& units) {
+    std::vector<bool> keep;
+    for (const Unit& unit : units) keep.push_back(specials || !unit.special);
+    return keep;
+  };
+  return {of(view.units), of(view.columns().units)};
+}
+
+// "1024" units of one text, "12 x 1024" of two.
+std::string size_of(const View& view) {
+  return view.keys_side ? fmt::format("{} x {}", view.units.size(), view.keys_side->units.size())
+                        : fmt::format("{}", view.units.size());
+}
+
+// Of a long map what unit `row` attends to most.
+void show_row(const Trace& trace, const Shown& shown, std::int64_t row, View* view) {
+  double held = 0;
+  const std::vector<std::int64_t> chosen =
+      most_attended(trace, shown.maps.front(), view->axes(), row, kMostAttended, &held);
+  const std::size_t count = view->columns().units.size();
+  Kept keep{std::vector<bool>(view->units.size(), false), std::vector<bool>(count, false)};
+  keep.rows[static_cast<std::size_t>(row)] = true;
+  for (const std::int64_t unit : chosen) keep.columns[static_cast<std::size_t>(unit)] = true;
+  if (!view->keys_side) {
+    keep.columns[static_cast<std::size_t>(row)] = true;
+    keep.rows = keep.columns;
+  }
+  std::vector<HeadMap> maps;
+  for (const auto& ids : shown.maps) maps.push_back(partial_map(trace, ids, view->axes(), keep));
+  const std::string word = view->units[static_cast<std::size_t>(row)].text;
+  keep_units(view, keep);
+  view->heads = std::move(maps);
+  view->notes.push_back(fmt::format(
+      "of {} units the {} that \"{}\" attends to most are shown; they hold {:.1f} % of its weight",
+      count, chosen.size(), word, held * 100));
+}
+
 // Fills view->heads with maps that are too large to hold.
 void show_large(const Trace& trace, const ViewRequest& request, std::optional<std::int64_t> row,
                 const Shown& shown, View* view) {
-  const std::size_t count = view->units.size();
   if (request.stream) {
-    std::vector<bool> keep;
-    for (const Unit& unit : view->units) keep.push_back(request.specials || !unit.special);
-    const std::vector<Unit> units = view->units;
-    keep_units(view, keep);
+    const Kept keep = without_specials(*view, request.specials);
+    std::vector<HeadMap> maps;
     for (const auto& ids : shown.maps)
-      view->heads.push_back(streamed_map(trace, ids, units, keep, request.keep_mass));
+      maps.push_back(streamed_map(trace, ids, view->axes(), keep, request.keep_mass));
+    keep_units(view, keep);
+    view->heads = std::move(maps);
     return;
   }
   if (request.keep_mass)
     throw usage(
         fmt::format("keep-mass: {} units are too many to show at once; it works with json "
                     "and csv",
-                    count));
-  if (row) {
-    double held = 0;
-    const std::vector<std::int64_t> chosen =
-        most_attended(trace, shown.maps.front(), view->units, *row, kMostAttended, &held);
-    const std::vector<Unit> units = view->units;
-    std::vector<bool> keep(count, false);
-    for (const std::int64_t unit : chosen) keep[static_cast<std::size_t>(unit)] = true;
-    keep_units(view, keep);
-    for (const auto& ids : shown.maps)
-      view->heads.push_back(partial_map(trace, ids, units, chosen));
-    view->notes.push_back(fmt::format(
-        "of {} units the {} that \"{}\" attends to most are shown; they hold {:.1f} % of its "
-        "weight",
-        count, std::min(kMostAttended, count), *request.word, held * 100));
-    return;
-  }
+                    size_of(*view)));
+  if (row) return show_row(trace, shown, *row, view);
+  const std::string count = size_of(*view);
   for (const auto& ids : shown.maps)
     view->heads.push_back(request.mean ? pooled_mean(trace, ids, kPooledSize)
                                        : pooled_map(trace, ids.front(), kPooledSize));
   view->level = Level::kToken;
   view->links.clear();  // they are between words, which are not shown
   view->units = runs_of_tokens(trace, kPooledSize);
+  if (view->keys_side) view->keys_side->units = runs_of_tokens(*trace.keys_side, kPooledSize);
   view->notes.push_back(fmt::format(
       "{} units are too many to show at once: each cell is the {} weight of {} x {} tokens (the "
       "last ones of more); --word shows one unit's row, `regard tile` any part",
       count, request.mean ? "mean" : "largest", view->units.front().tokens.size(),
-      view->units.front().tokens.size()));
+      view->columns().units.front().tokens.size()));
   if (!request.specials) view->notes.push_back("special tokens are pooled with the others");
+}
+
+// A side's tokens and units. Labels of ready matrices are units as they stand.
+UnitSide side_of(const TokenSide& from, Level level, Level word_level) {
+  UnitSide side{from.text, from.pair, from.tokens, units_of(from, level), {}};
+  side.words = level == word_level ? side.units : units_of(from, word_level);
+  return side;
 }
 
 }  // namespace
 
 View Session::view(const Trace& trace, const ViewRequest& request,
                    const CancelToken* cancel) const {
-  if (trace.keys_side)
-    throw usage("cross-attention is recorded only: `regard tile` and npy show it, a view does not");
   View view;
   view.model = trace.model;
-  view.text = trace.text;
-  view.pair = trace.pair;
-  view.tokens = trace.tokens;
+  view.kind = trace.kind;
   view.notes = trace.notes;
-  // Labels of ready matrices are units as they stand.
   view.level = given(trace) ? Level::kToken : request.level;
-  view.units = units_of(trace, view.level);
   const Level word_level = given(trace) ? Level::kToken : Level::kWord;
-  view.words = view.level == word_level ? view.units : units_of(trace, word_level);
+  static_cast<UnitSide&>(view) = side_of(trace, view.level, word_level);
+  if (trace.keys_side) view.keys_side = side_of(*trace.keys_side, view.level, word_level);
 
   const std::vector<HeadId> allowed = select_heads(trace, request);
   const std::vector<HeadId> all = trace.heads();
   if (request.word) view.row = find_unit(view.units, *request.word);
   const std::optional<std::int64_t> row = view.row;
   if (request.links > 0)
-    view.links = strongest_links(trace, all, view.units, request.links, row, cancel);
+    view.links = strongest_links(trace, all, view.axes(), request.links, row, cancel);
 
   Shown shown;
   const auto add = [&](std::vector<HeadId> ids, std::string why) {
@@ -192,37 +219,35 @@ View Session::view(const Trace& trace, const ViewRequest& request,
   } else {
     std::optional<HeadChoice> choice;
     if (row) {
-      const std::vector<Link> best = strongest_links(trace, allowed, view.units, 1, row, cancel);
+      const std::vector<Link> best = strongest_links(trace, allowed, view.axes(), 1, row, cancel);
       if (!best.empty())
-        choice = HeadChoice{best.front().head, best.front(),
-                            fmt::format("chosen: the strongest link of \"{}\", to \"{}\" ({:.2f})",
-                                        view.units[static_cast<std::size_t>(*row)].text,
-                                        view.units[static_cast<std::size_t>(best.front().key)].text,
-                                        best.front().weight)};
+        choice = HeadChoice{
+            best.front().head, best.front(),
+            fmt::format("chosen: the strongest link of \"{}\", to \"{}\" ({:.2f})",
+                        view.units[static_cast<std::size_t>(*row)].text,
+                        view.columns().units[static_cast<std::size_t>(best.front().key)].text,
+                        best.front().weight)};
     }
-    if (!choice) choice = choose_head(trace, allowed, view.words, cancel);
+    if (!choice) choice = choose_head(trace, allowed, {view.words, view.columns().words}, cancel);
     add({choice->head}, choice->why);
     if (request.all_heads)
       for (const HeadId id : allowed)
         if (id != choice->head) add({id}, "asked for");
   }
 
-  const bool large = too_large_to_hold(view.units.size(), shown.maps.size());
+  const bool large =
+      too_large_to_hold(view.units.size(), view.columns().units.size(), shown.maps.size());
   if (large) {
     show_large(trace, request, row, shown, &view);
   } else {
     for (const auto& ids : shown.maps)
-      view.heads.push_back(request.mean ? mean_map(trace, ids, view.units)
-                                        : head_map(trace, ids.front(), view.units));
+      view.heads.push_back(request.mean ? mean_map(trace, ids, view.axes())
+                                        : head_map(trace, ids.front(), view.axes()));
   }
   for (std::size_t i = 0; i < shown.why.size(); ++i) view.heads[i].why = shown.why[i];
 
   if (!request.specials && (!large || request.stream)) {
-    if (!large) {
-      std::vector<bool> keep;
-      for (const Unit& unit : view.units) keep.push_back(!unit.special);
-      keep_units(&view, keep);
-    }
+    if (!large) keep_units(&view, without_specials(view, false));
     view.notes.push_back(
         "special tokens are left out; the other weights are as they were, so a row may sum to less "
         "than 1");
