@@ -26,6 +26,11 @@ std::string megabytes(std::int64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) * 1e-6);
 }
 
+// "6", or "6+6" of an encoder and a decoder.
+std::string both(std::int64_t one, std::int64_t decoder) {
+  return decoder == 0 ? fmt::to_string(one) : fmt::format("{}+{}", one, decoder);
+}
+
 std::string list_as_text(const Context& context, const std::vector<ModelEntry>& entries) {
   const std::string own = context.settings.cache_folder.empty()
                               ? "no cache folder of its own (set REGARD_CACHE or HOME)"
@@ -45,10 +50,15 @@ std::string list_as_text(const Context& context, const std::vector<ModelEntry>& 
                                  "architecture", architecture, "layers", "heads", "size");
   for (const ModelEntry& entry : entries) {
     const std::string name = pad_to(one_line(entry.name), width);
-    text += entry.opens ? fmt::format("{}  {}  {:>6}  {:>5}  {:>12}\n", name,
-                                      pad_to(one_line(entry.architecture), architecture),
-                                      entry.layers, entry.heads, megabytes(entry.bytes))
-                        : fmt::format("{}  cannot be opened: {}\n", name, one_line(entry.note));
+    if (!entry.opens) {
+      text += fmt::format("{}  cannot be opened: {}\n", name, one_line(entry.note));
+      continue;
+    }
+    text += fmt::format("{}  {}  {:>6}  {:>5}  {:>12}{}\n", name,
+                        pad_to(one_line(entry.architecture), architecture),
+                        both(entry.layers, entry.decoder_layers),
+                        both(entry.heads, entry.decoder_heads), megabytes(entry.bytes),
+                        entry.note.empty() ? "" : "  " + one_line(entry.note));
   }
   return text + "in " + one_line(where) + "\n";
 }
@@ -59,10 +69,11 @@ std::string list_as_json(const std::vector<ModelEntry>& entries) {
     const ModelEntry& entry = entries[i];
     json += fmt::format(
         "{}\n  {{\"name\": {}, \"path\": {}, \"opens\": {}, \"architecture\": {}, \"layers\": {}, "
-        "\"heads\": {}, \"bytes\": {}, \"note\": {}}}",
+        "\"heads\": {}, \"decoder_layers\": {}, \"decoder_heads\": {}, \"bytes\": {}, "
+        "\"note\": {}}}",
         i == 0 ? "" : ",", json_quoted(entry.name), json_quoted(entry.path), entry.opens,
-        json_quoted(entry.architecture), entry.layers, entry.heads, entry.bytes,
-        json_quoted(entry.note));
+        json_quoted(entry.architecture), entry.layers, entry.heads, entry.decoder_layers,
+        entry.decoder_heads, entry.bytes, json_quoted(entry.note));
   }
   return json + "\n]}\n";
 }
@@ -98,21 +109,36 @@ std::vector<Fact> facts_of(Context& context, const std::string& name) {
   for (std::size_t i = 0; i < spec.notes.size(); ++i)
     notes += (i == 0 ? "" : ", ") + json_quoted(spec.notes[i]);
   notes += "]";
-  return {{"path", json_quoted(folder)},
-          {"architecture", json_quoted(spec.architecture)},
-          {"layers", fmt::to_string(spec.layers)},
-          {"heads", fmt::to_string(spec.heads)},
-          {"head_dim", fmt::to_string(spec.head_dim)},
-          {"width", fmt::to_string(spec.width)},
-          {"mlp_width", fmt::to_string(spec.mlp_width)},
-          {"vocabulary", fmt::to_string(spec.vocabulary)},
-          {"max_positions", fmt::to_string(spec.max_positions)},
-          {"token_types", fmt::to_string(spec.types)},
-          {"language_head", model->has_language_head() ? "true" : "false"},
-          {"tokenizer", tokenizer == nullptr ? "null" : json_quoted(tokenizer->kind())},
-          {"parameters", fmt::to_string(parameters)},
-          {"bytes", fmt::to_string(model->checkpoint().bytes())},
-          {"notes", notes}};
+  std::vector<Fact> facts = {
+      {"path", json_quoted(folder)},
+      {"architecture", json_quoted(spec.architecture)},
+      {"layers", fmt::to_string(spec.layers)},
+      {"heads", fmt::to_string(spec.heads)},
+      {"head_dim", fmt::to_string(spec.head_dim)},
+      {"width", fmt::to_string(spec.width)},
+      {"mlp_width", fmt::to_string(spec.mlp_width)},
+      {"vocabulary", fmt::to_string(spec.vocabulary)},
+      {"max_positions", fmt::to_string(spec.max_positions)},
+      {"token_types", fmt::to_string(spec.types)},
+      {"language_head", model->has_language_head() ? "true" : "false"},
+      {"tokenizer", tokenizer == nullptr ? "null" : json_quoted(tokenizer->kind())},
+      {"parameters", fmt::to_string(parameters)},
+      {"bytes", fmt::to_string(model->checkpoint().bytes())},
+      {"notes", notes}};
+  if (!spec.decoder) return facts;
+  // The facts above are the encoder's.
+  const StackSpec& decoder = *spec.decoder;
+  const std::vector<Fact> more = {{"attention", "\"encoder, decoder, cross\""},
+                                  {"decoder_layers", fmt::to_string(decoder.layers)},
+                                  {"decoder_heads", fmt::to_string(decoder.heads)},
+                                  {"decoder_head_dim", fmt::to_string(decoder.head_dim)},
+                                  {"decoder_mlp_width", fmt::to_string(decoder.mlp_width)},
+                                  {"cross_layers", fmt::to_string(decoder.layers)},
+                                  {"cross_heads", fmt::to_string(decoder.heads)}};
+  const auto place = std::find_if(facts.begin(), facts.end(),
+                                  [](const Fact& fact) { return fact.name == "vocabulary"; });
+  facts.insert(place, more.begin(), more.end());
+  return facts;
 }
 
 void info(Context& context, const Options& options) {
@@ -123,7 +149,7 @@ void info(Context& context, const Options& options) {
     std::string text = format == Format::kJson ? fmt::format("{{\"format\": {}", kJsonFormat) : "";
     for (const Fact& fact : facts)
       text += format == Format::kJson ? fmt::format(", \"{}\": {}", fact.name, fact.value)
-                                      : fmt::format("{:<14} {}\n", fact.name, plain(fact.value));
+                                      : fmt::format("{:<17} {}\n", fact.name, plain(fact.value));
     sink(format == Format::kJson ? text + "}\n" : text);
   });
 }

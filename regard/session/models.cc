@@ -7,11 +7,12 @@
 #include <fmt/format.h>
 
 #include "regard/checkpoint/checkpoint.h"
-#include "regard/model/model_spec.h"
+#include "regard/model/model.h"
 #include "regard/platform/error.h"
 #include "regard/platform/mapped_file.h"
 #include "regard/session/hub_cache.h"
 #include "regard/session/session.h"
+#include "regard/tokenizer/gguf_vocabulary.h"
 
 namespace regard {
 namespace {
@@ -64,24 +65,36 @@ std::int64_t bytes_in(const std::string& path) {
   return bytes;
 }
 
-void read_config(const std::string& folder, ModelEntry* entry) {
-  const std::string config = folder + "/config.json";
-  const JsonDocument document =
-      JsonDocument::parse(read_text_file(config, std::size_t{16} << 20), config, true);
-  const ModelSpec spec = read_model_spec(document.root());
+constexpr const char* kNoTokenizer = "no tokenizer: it takes --ids, no text";
+
+void read_spec(const ModelSpec& spec, ModelEntry* entry) {
   entry->architecture = spec.architecture;
   entry->layers = spec.layers;
   entry->heads = spec.heads;
+  if (!spec.decoder) return;
+  entry->decoder_layers = spec.decoder->layers;
+  entry->decoder_heads = spec.decoder->heads;
 }
 
-// The names under which every GGUF file has these, whatever its architecture.
-void read_gguf(const GgufFile& file, ModelEntry* entry) {
-  entry->architecture = file.at("general.architecture").string();
-  entry->layers = file.at(entry->architecture + ".block_count").integer();
-  const GgufValue heads = file.at(entry->architecture + ".attention.head_count");
-  const std::vector<std::int64_t> each =
-      heads.is_array() ? heads.integers() : std::vector{heads.integer()};
-  entry->heads = each.empty() ? 0 : *std::max_element(each.begin(), each.end());
+// A configuration is read before the weights are looked for, so that it is shown without them.
+void read_folder(const std::string& folder, ModelEntry* entry) {
+  const std::string config = folder + "/config.json";
+  const JsonDocument document =
+      JsonDocument::parse(read_text_file(config, std::size_t{16} << 20), config, true);
+  read_spec(read_model_spec(document.root()), entry);
+  Checkpoint::open(folder);
+  if (!Tokenizer::present(folder)) entry->note = kNoTokenizer;
+}
+
+// Everything but the weights is read: architecture, configuration, vocabulary.
+void read_gguf(const std::string& path, ModelEntry* entry) {
+  const Checkpoint checkpoint = Checkpoint::open(path);
+  entry->architecture = checkpoint.gguf()->at("general.architecture").string();
+  read_spec(Model::read_spec(checkpoint), entry);
+  if (checkpoint.gguf()->find("tokenizer.ggml.model"))
+    Tokenizer::from_gguf(read_gguf_vocabulary(*checkpoint.gguf()), path);
+  else
+    entry->note = kNoTokenizer;
 }
 
 // `path`: finds where the model is, or throws Error.
@@ -92,9 +105,7 @@ ModelEntry describe(const std::string& name, const std::function<std::string()>&
     entry.path = path();
     entry.bytes = bytes_in(entry.path);
     const std::string place = is_folder(entry.path) ? place_in(entry.path) : entry.path;
-    if (is_folder(place)) read_config(place, &entry);
-    const Checkpoint checkpoint = Checkpoint::open(place);
-    if (!is_folder(place)) read_gguf(*checkpoint.gguf(), &entry);
+    is_folder(place) ? read_folder(place, &entry) : read_gguf(place, &entry);
     entry.opens = true;
   } catch (const Error& wrong) {
     entry.note = wrong.what();

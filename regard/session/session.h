@@ -73,10 +73,12 @@ struct ViewRequest {
 };
 
 struct ModelEntry {
-  std::string name, path, note;  // note: why it cannot be opened, or where it comes from
+  std::string name, path, note;  // note: why it cannot be opened, or what it lacks
   bool opens = false;
   std::string architecture;
-  std::int64_t layers = 0, heads = 0, bytes = 0;
+  std::int64_t layers = 0, heads = 0;
+  std::int64_t decoder_layers = 0, decoder_heads = 0;  // of an encoder-decoder model
+  std::int64_t bytes = 0;
 };
 
 // Thread safety: one caller at a time.

@@ -266,7 +266,8 @@ class FindingTest(ModelsTest):
         shutil.copy(GGUF, self.path(".cache", "regard", "models", "types"))
         entry = json.loads(self.good("models", "list", "--format", "json"))["models"][0]
         self.assertEqual(entry["name"], "types")
-        self.assertIn("none.block_count", entry["note"])
+        self.assertFalse(entry["opens"])
+        self.assertIn("general.architecture", entry["note"])
 
 
 class PullingTest(ModelsTest):
