@@ -4,6 +4,7 @@ code point ranges, and what Hugging Face's tokenizers library says of them.
 
 Usage: make_tokenizer_golden.py OUTPUT_FOLDER [MODEL_FOLDER]
        make_tokenizer_golden.py OUTPUT_FOLDER --explain NAME LINE   prints what a line's digest is of
+       make_tokenizer_golden.py OUTPUT_FOLDER --decoders   writes decoders/ for the tokenizers there
 
 lines.tsv: one case a line, "text" or "text TAB second text", JSON strings without the quotes.
 NAME/tokenizer.json and NAME.golden: for each case the 64-bit FNV-1a hash, in hexadecimal, of its
@@ -11,6 +12,12 @@ tokens, each "id+type:start-end" with start and end in bytes of the text as type
 to whole characters; "id+type" when the template added it; "|" before the second text's tokens; all
 apart by a space. In unigram_bytes, byte pieces have no start and end either.
 With MODEL_FOLDER, minilm.golden for the tokenizer there.
+
+decoders/CASE.golden: the name of a tokenizer, a tab and the decoder put into its tokenizer.json;
+then the hash of decode(ids, skip_special_tokens=True), U+0000 and decode(ids,
+skip_special_tokens=False) for the ids of every 7th line and for 300 lists of ids at random, each
+number the upper 31 bits of x <- 6364136223846793005 x + 1442695040888963407 mod 2^64, from x = 1:
+a length, mod 12 and + 1, then ids, mod the number of ids.
 """
 import json
 import os
@@ -395,6 +402,74 @@ def golden(tokenizer, cases, bytes_without_spans=False):
     return out
 
 
+def replace(pattern, content):
+    return {"type": "Replace", "pattern": pattern, "content": content}
+
+
+def metaspace_decoder(scheme, replacement="\u2581"):
+    return {"type": "Metaspace", "replacement": replacement, "prepend_scheme": scheme,
+            "split": True}
+
+
+def sequence_decoder(*steps):
+    return {"type": "Sequence", "decoders": list(steps)}
+
+
+MARK = replace({"String": "\u2581"}, " ")
+FALLBACK, FUSE = {"type": "ByteFallback"}, {"type": "Fuse"}
+STRIP = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+BYTES = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+DECODERS = {
+    "byte_level": ("gpt2", BYTES), "byte_level_added": ("roberta", BYTES),
+    "byte_level_llama3": ("llama3", BYTES), "byte_level_of_others": ("clip", BYTES),
+    "byte_level_normalizer": ("byte_normalizer", BYTES),
+    "wordpiece": ("uncased", {"type": "WordPiece", "prefix": "##", "cleanup": True}),
+    "wordpiece_raw": ("raw", {"type": "WordPiece", "prefix": "@@", "cleanup": False}),
+    "none": ("cased", None), "none_word_level": ("fixed", None),
+    "metaspace_always": ("t5", metaspace_decoder("always")),
+    "metaspace_first": ("xlmr", metaspace_decoder("first")),
+    "metaspace_never": ("albert", metaspace_decoder("never")),
+    "metaspace_bytes": ("unigram_bytes",
+                        sequence_decoder(FALLBACK, metaspace_decoder("always", "_"))),
+    "llama": ("llama2", sequence_decoder(MARK, FALLBACK, FUSE, STRIP)),
+    "gemma": ("gemma", sequence_decoder(MARK, FALLBACK, FUSE)),
+    "bpe": ("clip", {"type": "BPEDecoder", "suffix": "</w>"}),
+    "ctc": ("word_level", {"type": "CTC", "pad_token": "<unk>", "word_delimiter_token": "<s>",
+                           "cleanup": True}),
+    "ctc_raw": ("bpe_no_unknown", {"type": "CTC", "pad_token": "a", "word_delimiter_token": "b",
+                                   "cleanup": False}),
+    "replace_regex": ("bpe_prefix", sequence_decoder(
+        replace({"Regex": "##|[aeiou]+"}, "<>"), {"type": "Strip", "content": "<", "start": 2,
+                                                  "stop": 0})),
+    # The library fails on an empty piece.
+    "strip_end": ("scripts", {"type": "Strip", "content": "a", "start": 0, "stop": 1}),
+}
+
+
+def random_ids(size):
+    x = 1
+    def number():
+        nonlocal x
+        x = (x * 6364136223846793005 + 1442695040888963407) % 2**64
+        return x >> 33
+    return [[number() % size for _ in range(number() % 12 + 1)] for _ in range(300)]
+
+
+def write_decoders(folder, cases):
+    os.makedirs(os.path.join(folder, "decoders"), exist_ok=True)
+    for case, (name, decoder) in DECODERS.items():
+        with open(os.path.join(folder, name, "tokenizer.json"), encoding="utf-8") as file:
+            data = json.load(file)
+        data["decoder"] = decoder
+        tokenizer = Tokenizer.from_str(json.dumps(data))
+        lists = [tokenizer.encode(*texts).ids for texts in cases[::7]]
+        lists += random_ids(max(tokenizer.get_vocab().values()) + 1)
+        texts = ["\0".join(tokenizer.decode(ids, skip_special_tokens=skip)
+                           for skip in (True, False)) for ids in lists]
+        write(os.path.join(folder, "decoders", case + ".golden"),
+              f"{name}\t{json.dumps(decoder)}\n" + digests(texts))
+
+
 def write(path, text):
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
@@ -411,6 +486,9 @@ def main():
         tokenizer = Tokenizer.from_file(os.path.join(folder, sys.argv[3], "tokenizer.json"))
         case = cases[int(sys.argv[4]) - 1]
         print(case, golden(tokenizer, [case])[0], sep="\n")
+        return
+    if sys.argv[2:] == ["--decoders"]:
+        write_decoders(folder, cases)
         return
     os.makedirs(folder, exist_ok=True)
     write(os.path.join(folder, "lines.tsv"), "".join(
