@@ -442,3 +442,35 @@ CASES |= {
     "marian": two_stacks("MarianMTModel", BART | dict(activation_function="silu"),
                          config_class="MarianConfig", queries=BART_QUERIES),
 }
+
+
+def usual(name, changes=(), **more):
+    """Another case as published models have it: a GGUF file says no more than what they need."""
+    other = CASES[name] | dict(changes={}, late={}, tokens=24) | more
+    other.pop("rewrite", None)
+    other["config"] = {key: value for key, value in (other["config"] | dict(changes)).items()
+                       if value != "absent"}
+    other["kv_heads"] = other["config"].get("num_key_value_heads", other["kv_heads"])
+    return other
+
+
+CASES |= {
+    "llama_biased_usual": usual("llama_biased", dict(hidden_act="silu")),
+    "qwen2_usual": usual("qwen2", dict(use_sliding_window=False)),
+    "smollm3_usual": usual("smollm3", dict(num_hidden_layers=4, no_rope_layers="absent",
+                                           use_sliding_window=False)),
+    "gemma2_usual": usual("gemma2", dict(query_pre_attn_scalar=16)),
+    "gemma3_usual": usual("gemma3", dict(num_hidden_layers=6, query_pre_attn_scalar=16,
+                                         layer_types=["sliding_attention"] * 5
+                                         + ["full_attention"])),
+    "qwen3_moe_usual": usual("qwen3_moe", dict(num_hidden_layers=2, norm_topk_prob=True,
+                                               mlp_only_layers=[])),
+    "falcon_usual": usual("falcon", dict(ffn_hidden_size=128)),
+    "falcon_multi_query_usual": usual("falcon_multi_query",
+                                      dict(ffn_hidden_size=128, bias=False, num_kv_heads=1)),
+    "phi_usual": usual("phi", dict(intermediate_size=128, num_key_value_heads=4)),
+    "mpt_usual": usual("mpt", dict(attn_config=dict(clip_qkv=3.5)), rounds=20),
+    "roberta_usual": usual("roberta", dict(hidden_act="gelu")),
+    "t5_usual": usual("t5", dict(relative_attention_max_distance=128)),
+    "t5_gated_usual": usual("t5_gated", dict(relative_attention_max_distance=128)),
+}
