@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -108,6 +109,11 @@ TEST(GgufVocabularyErrors, NameTheKeyAndWhatIsSupported) {
   vocabulary = llama();
   vocabulary.scores.pop_back();
   EXPECT_THAT(error_of(vocabulary), HasSubstr("tokenizer.ggml.scores"));
+  for (const float score : {std::nanf(""), HUGE_VALF}) {
+    vocabulary = llama();
+    vocabulary.scores[7] = score;
+    EXPECT_THAT(error_of(vocabulary), AllOf(HasSubstr("tokenizer.ggml.scores"), HasSubstr("at 7")));
+  }
   vocabulary = llama();
   vocabulary.types.back() = 9;
   EXPECT_THAT(error_of(vocabulary), HasSubstr("tokenizer.ggml.token_type"));

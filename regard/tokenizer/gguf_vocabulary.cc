@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -36,6 +37,13 @@ class Reader {
     const bool needs_scores = from.model == "llama" || from.model == "t5";
     if ((needs_scores || !from.scores.empty()) && from.scores.size() != count) {
       throw wrong("scores", fmt::format("{} scores", count), fmt::format("{}", from.scores.size()));
+    }
+    // Without an order among them, which pieces join would be chance.
+    const auto odd = std::find_if(from.scores.begin(), from.scores.end(),
+                                  [](float score) { return !std::isfinite(score); });
+    if (odd != from.scores.end()) {
+      throw wrong("scores", "finite scores",
+                  fmt::format("{} at {}", *odd, odd - from.scores.begin()));
     }
     types_.assign(count, PieceType::kNormal);
     for (std::size_t id = 0; id < from.types.size(); ++id) {
