@@ -14,6 +14,7 @@ logits must be those of the checkpoint.
   tensors  [{name, shape (row-major), source and what is done to it}]; one of
            rows: [[tensor, first row, rows]] runs of rows (a vector's elements are its rows)
            values: what no tensor of the checkpoint holds (rotary factors)
+           mxfp4: the bytes of a tensor of this type, in hexadecimal
            and besides: columns, rows are those of each matrix transposed; plus, added to each
 
 The converter and its gguf package are those in the source package llama-cpp-python 0.3.36 on PyPI
@@ -184,6 +185,10 @@ def recipe_of(folder, file):
         metadata.append([field.name, kind, value])
     described = []
     for tensor in reader.tensors:
+        if tensor.tensor_type == gguf.GGMLQuantizationType.MXFP4:
+            described.append({"name": tensor.name, "shape": [int(x) for x in tensor.shape[::-1]],
+                              "mxfp4": tensor.data.tobytes().hex()})
+            continue
         assert tensor.tensor_type == gguf.GGMLQuantizationType.F32, tensor.name
         values = numpy.array(tensor.data, numpy.float32).reshape(tensor.shape[::-1])
         described.append({"name": tensor.name, "shape": [int(x) for x in values.shape]}

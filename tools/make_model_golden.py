@@ -310,6 +310,42 @@ def save(path, tensors, metadata):
     path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + content[8 + size:])
 
 
+def pack_mxfp4(weight):
+    """[expert, in, out] as Hugging Face's blocks [expert, out, in / 32, 16] and scales: codes of
+    four bits, a byte's low ones first, and a power of two for each 32 (OCP Microscaling)."""
+    codes = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    groups = weight.float().transpose(1, 2).unflatten(-1, (-1, 32))
+    exponents = groups.abs().amax(-1).log2().floor() - 2
+    scaled = groups / torch.exp2(exponents)[..., None]
+    nibbles = (scaled.abs()[..., None] - codes).abs().argmin(-1) + 8 * (scaled < 0)
+    pairs = nibbles.unflatten(-1, (16, 2)).to(torch.uint8)
+    return pairs[..., 0] | pairs[..., 1] << 4, (exponents + 127).to(torch.uint8)
+
+
+def round_to_mxfp4(model):
+    """Gives the experts what their packed weights mean. Returns these, by the names of the file."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    packed = {}
+    for name, parameter in model.named_parameters():
+        if re.search(r"experts\.(gate_up|down)_proj$", name):
+            blocks, scales = pack_mxfp4(parameter.data)
+            meant = convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)
+            parameter.data.copy_(meant)
+            packed |= {name + "_blocks": blocks, name + "_scales": scales}
+    return packed
+
+
+def save_packed(folder, packed):
+    path = folder / "model.safetensors"
+    tensors = safetensors.torch.load_file(path)
+    for name in packed:
+        tensors.pop(re.sub("_(blocks|scales)$", "", name), None)
+    save(path, tensors | packed, {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4"}
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
 def inputs_of(case, generator):
     n, vocabulary = case["tokens"], case["vocabulary"]
     low = case.get("lowest_id", 0)
@@ -339,6 +375,7 @@ def make(name, case, seed):
                 parameter.mul_(0.1)
         sharpen(name, restored(model, config, case), case, inputs, generator)
     # The file's precision is the truth: the reference runs from the rounded parameters.
+    packed = round_to_mxfp4(model) if case.get("mxfp4") else {}
     stored = getattr(torch, case.get("stored", "float32"))
     model = restored(model.to(stored).double(), config, case)
 
@@ -364,6 +401,8 @@ def make(name, case, seed):
     single_file = model.to(stored)
     single_file.save_pretrained(folder, max_shard_size="1GB")
     (folder / "generation_config.json").unlink(missing_ok=True)
+    if packed:
+        save_packed(folder, packed)
     if "rewrite" in case:
         path = folder / "config.json"
         written = json.loads(path.read_text())

@@ -465,6 +465,7 @@ CASES |= {
                                          + ["full_attention"])),
     "qwen3_moe_usual": usual("qwen3_moe", dict(num_hidden_layers=2, norm_topk_prob=True,
                                                mlp_only_layers=[])),
+    "gpt_oss_mxfp4": usual("gpt_oss", dict(intermediate_size=32), mxfp4=True),
     "falcon_usual": usual("falcon", dict(ffn_hidden_size=128)),
     "falcon_multi_query_usual": usual("falcon_multi_query",
                                       dict(ffn_hidden_size=128, bias=False, num_kv_heads=1)),
