@@ -225,6 +225,18 @@ void Checkpoint::add_entries() {
                       fmt::format("it in {} too", paths_[entries_[i - 1].file]));
 }
 
+Checkpoint Checkpoint::of_tensors(std::string name, std::map<std::string, TensorView> tensors) {
+  Checkpoint checkpoint;
+  checkpoint.path_ = name;
+  checkpoint.paths_ = {std::move(name)};
+  checkpoint.joined_ = std::move(tensors);
+  for (const auto& [tensor, view] : checkpoint.joined_) {
+    checkpoint.entries_.push_back({tensor, &view, 0});
+    checkpoint.bytes_ += byte_count(view.shape, view.dtype).value_or(0);
+  }
+  return checkpoint;
+}
+
 void Checkpoint::join_mxfp4() {
   constexpr std::string_view kBlocks = "_blocks", kScales = "_scales";
   std::vector<Entry> joined;

@@ -31,6 +31,8 @@ class Checkpoint {
   // Throws Error when nothing readable is there, a shard is missing, two shards hold one name, the
   // index names a tensor that its shard lacks, or a shard's name leaves the folder.
   static Checkpoint open(const std::string& path);
+  // Tensors in the caller's memory, which outlives the checkpoint. name: what errors call it.
+  static Checkpoint of_tensors(std::string name, std::map<std::string, TensorView> tensors);
 
   // The folder, or the file, as it was given.
   const std::string& path() const { return path_; }
@@ -66,8 +68,8 @@ class Checkpoint {
   std::vector<SafetensorsFile> safetensors_;
   std::vector<TorchFile> torches_;
   std::vector<GgufFile> ggufs_;
-  std::map<std::string, TensorView> joined_;
-  std::vector<Entry> entries_;  // sorted by name
+  std::map<std::string, TensorView> joined_;  // and those of of_tensors()
+  std::vector<Entry> entries_;                // sorted by name
   std::uint64_t bytes_ = 0;
 };
 

@@ -102,11 +102,28 @@ const RotaryTable& rotary_table(const Pass& pass, int which, std::int64_t n, Pas
   const auto found = room->rotaries.find(which);
   if (found != room->rotaries.end()) return found->second;
   const RotarySpec& spec = pass.stack.rotaries[static_cast<std::size_t>(which)];
-  const std::vector<float> frequencies = frequencies_for(spec, pass.first + n);
-  const auto pairs = static_cast<std::int64_t>(frequencies.size());
+  const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
   RotaryTable table{Tensor({n, pairs}), Tensor({n, pairs})};
-  kernels::rotary_table(frequencies, pass.first, n, spec.magnitude, table.cosine.data(),
-                        table.sine.data());
+  TextRange known{0, 0};  // whose rows are there
+  std::vector<float> known_frequencies;
+  for (const TextRange& text : texts_of(pass.starts, n)) {
+    const std::int64_t length = text.end - text.begin;
+    std::vector<float> frequencies = frequencies_for(spec, pass.first + length);
+    float* const cosine = table.cosine.data() + text.begin * pairs;
+    float* const sine = table.sine.data() + text.begin * pairs;
+    std::int64_t same = 0;
+    if (frequencies == known_frequencies) {
+      same = std::min(length, known.end - known.begin);
+      std::copy_n(table.cosine.data() + known.begin * pairs, same * pairs, cosine);
+      std::copy_n(table.sine.data() + known.begin * pairs, same * pairs, sine);
+    }
+    kernels::rotary_table(frequencies, pass.first + same, length - same, spec.magnitude,
+                          cosine + same * pairs, sine + same * pairs);
+    if (same < length) {
+      known = text;
+      known_frequencies = std::move(frequencies);
+    }
+  }
   return room->rotaries.emplace(which, std::move(table)).first->second;
 }
 
@@ -202,32 +219,33 @@ void attend(const Pass& pass, const std::uint8_t* key_valid, bool watched,
   const std::int64_t keys = record->key.shape()[1];
   record->lse = Buffer<double>({heads, n});
   const bool wanted = observer != nullptr && observer->wants_record(record->layer);
-  if (wanted) {
+  const bool overview = wanted && observer->wants_overview();
+  if (overview && pass.starts.size() > 1)
+    throw Error("model input: an overview is of one text, and there are several");
+  if (overview) {
     record->block_edge = overview_edge(std::max(n, keys));
     const std::int64_t edge = record->block_edge;
     const Shape blocks{heads, (n + edge - 1) / edge, (keys + edge - 1) / edge};
     record->overview_sum = Tensor(blocks);
     record->overview_max = Tensor(blocks);
   }
-  AttentionInput in;
-  in.query = record->query.data();
-  in.key = record->key.data();
-  in.value = record->value.data();
-  in.key_valid = key_valid;
-  in.heads = heads;
-  in.kv_heads = record->key.shape()[0];
-  in.queries = n;
-  in.keys = keys;
-  in.dim = record->query.shape()[2];
-  in.value_dim = record->value.shape()[2];
-  in.score = record->score;
-  in.terms = record->terms();
+  const AttentionInput all = attention_input(*record, key_valid);
+  const std::vector<TextRange> texts = texts_of(pass.starts, n);
+  const auto attend_to = [&](const TextRange& text) {
+    if (texts.size() == 1)
+      attention_forward(
+          all,
+          {room->mixed.data(), record->lse.data(), overview ? record->overview_sum.data() : nullptr,
+           overview ? record->overview_max.data() : nullptr},
+          pass.cancel);
+    else
+      attention_forward(part_of(all, text.begin, text.end),
+                        {room->mixed.data() + text.begin * heads * all.value_dim,
+                         record->lse.data() + text.begin * heads},
+                        pass.cancel);
+  };
   try {
-    attention_forward(
-        in,
-        {room->mixed.data(), record->lse.data(), wanted ? record->overview_sum.data() : nullptr,
-         wanted ? record->overview_max.data() : nullptr},
-        pass.cancel);
+    for_each_text(texts, attend_to);
   } catch (const Error& error) {
     if (error.kind() != Error::Kind::kFailed) throw;
     throw Error(fmt::format("{}: layer {}: {}", pass.file, record->layer, error.what()));
@@ -237,6 +255,45 @@ void attend(const Pass& pass, const std::uint8_t* key_valid, bool watched,
 }
 
 }  // namespace
+
+AttentionInput attention_input(const AttentionRecord& record, const std::uint8_t* key_valid) {
+  AttentionInput in;
+  in.query = record.query.data();
+  in.key = record.key.data();
+  in.value = record.value.data();
+  in.key_valid = key_valid;
+  in.heads = record.query.shape()[0];
+  in.kv_heads = record.key.shape()[0];
+  in.queries = record.query.shape()[1];
+  in.keys = record.key.shape()[1];
+  in.dim = record.query.shape()[2];
+  in.value_dim = record.value.shape()[2];
+  in.score = record.score;
+  in.terms = record.terms();
+  return in;
+}
+
+AttentionInput part_of(const AttentionInput& all, std::int64_t begin, std::int64_t end) {
+  AttentionInput in = all;
+  const auto part = [&](const float** rows, RowLayout* layout, std::int64_t count,
+                        std::int64_t dim) {
+    *rows += begin * dim;
+    *layout = {dim, count * dim};
+  };
+  part(&in.query, &in.query_layout, all.queries, all.dim);
+  part(&in.key, &in.key_layout, all.keys, all.dim);
+  part(&in.value, &in.value_layout, all.keys, all.value_dim);
+  in.queries = in.keys = end - begin;
+  return in;
+}
+
+void for_each_text(const std::vector<TextRange>& texts,
+                   const std::function<void(const TextRange&)>& body) {
+  const auto count = std::ssize(texts);
+  if (count >= 2 * thread_count())
+    return parallel_for(count, [&](std::int64_t i) { body(texts[static_cast<std::size_t>(i)]); });
+  for (const TextRange& text : texts) body(text);
+}
 
 void self_attention(const Pass& pass, int l, const AttentionWeights& w, const Tensor& x,
                     PassRoom* room) {

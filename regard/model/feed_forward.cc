@@ -23,8 +23,13 @@ void gate_clamped(const float* gates, const float* ups, std::int64_t step, std::
   }
 }
 
-// y [rows, width] = down(activation(..)).
-void mlp(const StackSpec& stack, const MlpWeights& w, const float* x, std::int64_t rows, float* y) {
+// y [rows, width] = down(activation(..)). observer: null for experts.
+void mlp(const StackSpec& stack, const MlpWeights& w, const float* x, std::int64_t rows, float* y,
+         Observer* observer = nullptr, int layer = 0) {
+  const auto show = [&](Point point, Tensor* values, std::int64_t now) {
+    if (observer != nullptr)
+      observer->at(point, layer, {values->data(), {now, values->shape()[1]}});
+  };
   const bool turns = stack.experts && stack.experts->interleaved && !present(w.gate);
   const std::int64_t width = w.down.out(), in = w.up.in(), middle = w.up.out();
   Tensor up({std::min(rows, kRows), middle}), gate;
@@ -33,6 +38,7 @@ void mlp(const StackSpec& stack, const MlpWeights& w, const float* x, std::int64
   for (std::int64_t first = 0; first < rows; first += kRows) {
     const std::int64_t now = std::min(kRows, rows - first);
     product(x + first * in, now, w.up, up.data());
+    show(Point::kMlpUp, &up, now);
     const float* inner = up.data();
     const float clamp = stack.experts ? stack.experts->clamp : 0;
     if (turns) {
@@ -40,6 +46,7 @@ void mlp(const StackSpec& stack, const MlpWeights& w, const float* x, std::int64
       inner = gate.data();
     } else if (present(w.gate)) {
       product(x + first * in, now, w.gate, gate.data());
+      show(Point::kMlpGate, &gate, now);
       if (clamp > 0)
         gate_clamped(gate.data(), up.data(), 1, now * middle, clamp, gate.data());
       else
@@ -83,10 +90,13 @@ std::vector<std::vector<Choice>> route(const ExpertsSpec& spec, const float* log
 
 }  // namespace
 
-void feed_forward(const StackSpec& stack, const LayerSpec& layer, const LayerWeights& w,
-                  const Tensor& x, Tensor* out) {
+void feed_forward(const Pass& pass, int layer, const LayerWeights& w, const Tensor& x,
+                  Tensor* out) {
+  const StackSpec& stack = pass.stack;
   const std::int64_t n = x.shape()[0], width = x.shape()[1];
-  if (!layer.experts) return mlp(stack, w.mlp, x.data(), n, out->data());
+  if (!stack.layer[static_cast<std::size_t>(layer)].experts)
+    return mlp(stack, w.mlp, x.data(), n, out->data(), pass.records_cross ? nullptr : pass.observer,
+               layer);
 
   Tensor logits({n, stack.experts->count});
   product(x.data(), n, w.router, logits.data());

@@ -20,12 +20,6 @@
 
 namespace regard {
 
-struct Model::Weights {
-  StackWeights stack, decoder;
-  HeadWeights head;
-  std::vector<Tensor> owned;
-};
-
 namespace {
 
 // To the nearest bfloat16, ties to even.
@@ -59,7 +53,7 @@ Tensor projected(const kernels::Weight& weight, Tensor x) {
 // The sum of the embeddings of a text's tokens, normalised: [token, width].
 Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights& w,
              const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& types,
-             std::int64_t first) {
+             const std::vector<std::int64_t>& starts, std::int64_t first) {
   const auto n = static_cast<std::int64_t>(ids.size());
   Tensor hidden({n, stack.embedding_width});
   float scale = stack.embedding_scale;
@@ -80,7 +74,12 @@ Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights&
   const std::int64_t width = hidden.shape()[1];
   Tensor scratch({width});
   std::int64_t position = first;
+  auto start = starts.begin();
   for (std::int64_t i = 0; i < n; ++i) {
+    if (start != starts.end() && *start == i) {
+      position = first;
+      ++start;
+    }
     const auto at = static_cast<std::size_t>(i);
     const std::int64_t type = types.empty() ? 0 : types[at];
     if (!types.empty() && (type < 0 || type >= stack.types))
@@ -115,6 +114,26 @@ void check_length(const StackSpec& stack, std::int64_t before, std::size_t count
                     stack.max_positions, n));
 }
 
+// Texts must follow one another; each has positions of its own.
+void check_starts(const ModelSpec& model, const ModelInput& input) {
+  if (input.cache != nullptr || !input.key_valid.empty() || model.decoder || model.disentangled)
+    throw Error(
+        "model input: several texts at once go with neither a cache, a mask, a decoder nor "
+        "disentangled attention");
+  const auto n = static_cast<std::int64_t>(input.ids.size());
+  std::int64_t before = -1;
+  for (std::size_t i = 0; i < input.starts.size(); ++i) {
+    const std::int64_t start = input.starts[i];
+    if (start <= before || start >= n || (i == 0 && start != 0))
+      throw Error(
+          fmt::format("model input: text {}: expected a start after {} and before {}, found {}", i,
+                      i == 0 ? "nothing, at 0," : fmt::format("{}", before), n, start));
+    const std::int64_t next = i + 1 < input.starts.size() ? input.starts[i + 1] : n;
+    check_length(model, 0, static_cast<std::size_t>(std::max<std::int64_t>(0, next - start)));
+    before = start;
+  }
+}
+
 void check_input(const ModelInput& input, std::int64_t before) {
   const auto n = static_cast<std::int64_t>(input.ids.size());
   if ((!input.types.empty() && input.types.size() != input.ids.size()) ||
@@ -135,12 +154,18 @@ ModelSpec Model::read_spec(const Checkpoint& checkpoint) {
 }
 
 Model Model::open(const std::string& path) {
+  auto checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(path));
+  ModelSpec spec = read_spec(*checkpoint);
+  return of(std::move(spec), std::move(checkpoint));
+}
+
+Model Model::of(ModelSpec given, std::shared_ptr<const Checkpoint> tensors) {
   Model model;
-  model.checkpoint_ = std::make_shared<const Checkpoint>(Checkpoint::open(path));
+  model.checkpoint_ = std::move(tensors);
   const Checkpoint& checkpoint = *model.checkpoint_;
-  model.spec_ = read_spec(checkpoint);
+  model.spec_ = std::move(given);
   const ModelSpec& spec = model.spec_;
-  auto weights = std::make_shared<Weights>();
+  auto weights = std::make_shared<ModelWeights>();
   weights->stack = load_stack(spec, spec, checkpoint, &weights->owned);
   if (spec.decoder) weights->decoder = load_stack(spec, *spec.decoder, checkpoint, &weights->owned);
   weights->head =
@@ -155,16 +180,21 @@ bool Model::has_language_head() const { return weights_->head.present; }
 Tensor Model::forward(const ModelInput& input, Observer* observer, const Progress& progress,
                       const CancelToken* cancel) const {
   const std::int64_t before = input.cache == nullptr || spec_.decoder ? 0 : input.cache->length;
-  check_length(spec_, before, input.ids.size());
+  if (input.starts.empty() || input.ids.empty())
+    check_length(spec_, before, input.ids.size());
+  else
+    check_starts(spec_, input);
   check_input(input, before);
   const bool watched = !spec_.decoder || input.kind == AttentionKind::kEncoder;
   Observer* const watcher = watched ? observer : nullptr;
-  Tensor hidden = embed(spec_, spec_, weights_->stack, input.ids, input.types, before);
+  Tensor hidden =
+      embed(spec_, spec_, weights_->stack, input.ids, input.types, input.starts, before);
   if (watcher != nullptr) watcher->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
   Pass pass{spec_, spec_, weights_->stack, checkpoint_->path()};
   pass.cancel = cancel;
   pass.key_valid = input.key_valid.empty() ? nullptr : input.key_valid.data();
   pass.first = before;
+  pass.starts = input.starts;
   pass.cache = spec_.decoder ? nullptr : input.cache;
   pass.observer = watcher;
   pass.progress = progress;
@@ -181,7 +211,7 @@ Tensor Model::decode(const ModelInput& input, const Tensor& memory, Observer* ob
   const StackSpec& stack = *spec_.decoder;
   const std::int64_t before = input.cache == nullptr ? 0 : input.cache->length;
   check_length(stack, before, input.target.size());
-  Tensor hidden = embed(spec_, stack, weights_->decoder, input.target, {}, before);
+  Tensor hidden = embed(spec_, stack, weights_->decoder, input.target, {}, {}, before);
   if (observer != nullptr) observer->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
   Pass pass{spec_, stack, weights_->decoder, checkpoint_->path()};
   pass.first = before;
@@ -196,7 +226,7 @@ Tensor Model::decode(const ModelInput& input, const Tensor& memory, Observer* ob
   return hidden;
 }
 
-Tensor Model::language_logits(const float* hidden, std::int64_t rows) const {
+Tensor Model::language_logits(const float* hidden, std::int64_t rows, Observer* observer) const {
   const HeadWeights& w = weights_->head;
   if (!w.present) throw Error(checkpoint_->path() + ": this checkpoint has no language-model head");
   Tensor logits({rows, spec_.vocabulary});
@@ -210,6 +240,8 @@ Tensor Model::language_logits(const float* hidden, std::int64_t rows) const {
   if (w.dense.data.data != nullptr) {
     x = Tensor({rows, w.dense.out()});
     kernels::matmul(hidden, rows, spec_.width, w.dense, x.data(), w.dense.out());
+    if (observer != nullptr)
+      observer->at(Point::kHeadDense, static_cast<int>(spec_.layers), {x.data(), x.shape()});
     kernels::activate(spec_.head.activation, x.data(), x.size());
     kernels::layer_norm(x.data(), rows, w.dense.out(), w.norm.gain, w.norm.bias, spec_.norm_epsilon,
                         x.data());

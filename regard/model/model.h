@@ -17,6 +17,8 @@
 
 namespace regard {
 
+struct ModelWeights;
+
 // Thread safety: a plain value.
 struct ModelInput {
   std::vector<std::int64_t> ids;
@@ -27,6 +29,9 @@ struct ModelInput {
   // only, whatever is asked.
   AttentionKind kind = AttentionKind::kEncoder;
   KvCache* cache = nullptr;  // decoders: what was seen before, to which this is added
+  // Several texts one after the other, which do not see each other: the first token of each, from
+  // 0 on and ascending. Empty: one text.
+  std::vector<std::int64_t> starts;
 };
 
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).
@@ -36,6 +41,10 @@ class Model {
   // file. Weights stay in the mapped files. Throws Error for an unknown architecture or key, a
   // missing tensor, a wrong shape or dtype.
   static Model open(const std::string& path);
+
+  // The same of tensors that are in memory already, as they will be whenever forward() is called.
+  // Vectors that are fp32 are read where they lie, like matrices.
+  static Model of(ModelSpec spec, std::shared_ptr<const Checkpoint> checkpoint);
 
   // What a checkpoint's config.json or metadata say, without its tensors.
   static ModelSpec read_spec(const Checkpoint& checkpoint);
@@ -59,14 +68,17 @@ class Model {
 
   // Logits of the language head [row, vocabulary] of hidden states [row, width]. REQUIRES:
   // has_language_head().
-  Tensor language_logits(const float* hidden, std::int64_t rows) const;
+  Tensor language_logits(const float* hidden, std::int64_t rows,
+                         Observer* observer = nullptr) const;
+
+  // For training: where each weight lies (weights.h).
+  const ModelWeights& weights() const { return *weights_; }
 
  private:
   Model() = default;
-  struct Weights;
   ModelSpec spec_;
   std::shared_ptr<const Checkpoint> checkpoint_;
-  std::shared_ptr<const Weights> weights_;
+  std::shared_ptr<const ModelWeights> weights_;
 };
 
 }  // namespace regard

@@ -22,8 +22,11 @@ enum class Point {
   kValue,         // [kv head, token, dim]
   kMixed,         // [token, head * dim], weighted values of all heads, before the projection
   kAttentionOut,  // [token, width], after the projection, before the residual
+  kMlpUp,         // [row, MLP width], before the activation, some rows at a time and in order;
+  kMlpGate,       //   the gate that multiplies it, where there is one; not of experts
   kMlpOut,        // [token, width], before the residual
   kHidden,        // [token, width], the layer's output
+  kHeadDense,     // [row, width], of the language head, before its activation; layer: their number
 };
 
 // A dense array of the running pass; writing to it changes what follows.
@@ -38,7 +41,7 @@ struct AttentionRecord {
   ScoreSpec score;
   std::int64_t block_edge = 0;
   Tensor query, key, value;           // as at the points
-  Buffer<double> lse;                 // [head, token]
+  Buffer<double> lse;                 // [head, token]; of several texts [head, token] each in turn
   Tensor overview_sum, overview_max;  // [head, block, block]
   // What else the score takes, empty when it does not: shapes as in LayerTrace.
   Tensor alibi_slopes, sinks, bias, query_relative, key_relative;
@@ -60,6 +63,8 @@ class Observer {
   // After the layer's attention. Called only with what wants_record() asked for.
   virtual bool wants_record(int /*layer*/) { return false; }
   virtual void record(std::shared_ptr<AttentionRecord>) {}
+  // Whether records need an overview.
+  virtual bool wants_overview() { return true; }
 };
 
 // Fills trace.layers with all heads of the chosen layers (all when empty).

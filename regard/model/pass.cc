@@ -42,6 +42,14 @@ bool all_finite(const Tensor& x) {
 
 }  // namespace
 
+std::vector<TextRange> texts_of(std::span<const std::int64_t> starts, std::int64_t tokens) {
+  if (starts.empty()) return {{0, tokens}};
+  std::vector<TextRange> texts;
+  for (std::size_t i = 0; i < starts.size(); ++i)
+    texts.push_back({starts[i], i + 1 < starts.size() ? starts[i + 1] : tokens});
+  return texts;
+}
+
 bool present(const kernels::Weight& weight) { return weight.data.data != nullptr; }
 
 void product(const float* x, std::int64_t rows, const kernels::Weight& weight, float* y) {
@@ -89,7 +97,7 @@ void run_layers(const Pass& pass, Tensor* hidden) {
     const Tensor& x = before(w.attention_norm);
     self_attention(pass, l, w.self, x, &room);
     if (stack.parallel)  // the MLP reads what attention read, unless it has a norm of its own
-      feed_forward(stack, layer, w, w.mlp_norm.gain == nullptr ? x : before(w.mlp_norm), &beside);
+      feed_forward(pass, l, w, w.mlp_norm.gain == nullptr ? x : before(w.mlp_norm), &beside);
     apply_norm(stack, w.attention_out_norm, width, &room.out);
     show(Point::kAttentionOut, l, &room.out);
     add(room.out, stack.residual_scale, hidden);
@@ -102,7 +110,7 @@ void run_layers(const Pass& pass, Tensor* hidden) {
     }
 
     Tensor* out = stack.parallel ? &beside : &room.out;
-    if (!stack.parallel) feed_forward(stack, layer, w, before(w.mlp_norm), out);
+    if (!stack.parallel) feed_forward(pass, l, w, before(w.mlp_norm), out);
     apply_norm(stack, w.mlp_out_norm, width, out);
     show(Point::kMlpOut, l, out);
     add(*out, stack.residual_scale, hidden);

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "regard/attention/forward.h"
 #include "regard/model/kv_cache.h"
 #include "regard/model/model_spec.h"
 #include "regard/model/observer.h"
@@ -21,9 +24,10 @@ struct Pass {
   const ModelSpec& model;
   const StackSpec& stack;
   const StackWeights& weights;
-  std::string file;                         // of the model, for errors
-  const std::uint8_t* key_valid = nullptr;  // [keys]; null: all valid
-  std::int64_t first = 0;                   // position of the first token
+  std::string file;                           // of the model, for errors
+  const std::uint8_t* key_valid = nullptr;    // [keys]; null: all valid
+  std::int64_t first = 0;                     // position of the first token
+  std::span<const std::int64_t> starts = {};  // of several texts; empty: one
   KvCache* cache = nullptr;
   // Decoders that attend to an encoder: its output [token, width] and which of its tokens count.
   const Tensor* memory = nullptr;
@@ -33,6 +37,12 @@ struct Pass {
   Progress progress = {};
   const CancelToken* cancel = nullptr;
 };
+
+// The texts of a pass over `tokens` tokens, each with its tokens [begin, end).
+struct TextRange {
+  std::int64_t begin, end;
+};
+std::vector<TextRange> texts_of(std::span<const std::int64_t> starts, std::int64_t tokens);
 
 struct RotaryTable {
   Tensor cosine, sine;  // [token, pairs]
@@ -54,8 +64,16 @@ void self_attention(const Pass& pass, int layer, const AttentionWeights& w, cons
 void cross_attention(const Pass& pass, int layer, const AttentionWeights& w, const Tensor& x,
                      PassRoom* room);
 // out: [token, width] = the MLP, or the layer's experts, of x.
-void feed_forward(const StackSpec& stack, const LayerSpec& layer, const LayerWeights& w,
-                  const Tensor& x, Tensor* out);
+void feed_forward(const Pass& pass, int layer, const LayerWeights& w, const Tensor& x, Tensor* out);
+
+// The attention of a record, whose arrays it points to; and of tokens [begin, end) of it alone,
+// where queries and keys are the same tokens. The part's log-sum-exps are [head, token] of its own.
+AttentionInput attention_input(const AttentionRecord& record, const std::uint8_t* key_valid);
+AttentionInput part_of(const AttentionInput& all, std::int64_t begin, std::int64_t end);
+// Calls body for each text: texts side by side when there are many, else one after the other, so
+// that each may use all threads.
+void for_each_text(const std::vector<TextRange>& texts,
+                   const std::function<void(const TextRange&)>& body);
 
 bool present(const kernels::Weight& weight);
 // y [rows, out] = x [rows, in] W^T + b.

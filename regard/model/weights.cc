@@ -68,8 +68,24 @@ class Loader {
     return view;
   }
 
-  // `parts` vectors of `size` elements one after the other, as floats, each plus `offset`. A single
-  // one may have any shape of that many elements.
+  void check_finite(const std::string& full, std::span<const float> values) const {
+    for (const float x : values)
+      if (!std::isfinite(x))
+        throw Error::at(checkpoint_.file_of(full), full, "finite numbers", "a NaN or infinity");
+  }
+
+  // A vector of `size` elements, whatever its shape, plus `offset`: where it lies when it can be
+  // read there.
+  const float* vector(const std::string& full, std::int64_t size, float offset = 0) const {
+    const std::optional<TensorView> view = checkpoint_.find(full);
+    if (offset != 0 || !view || view->size() != size || view->dtype != DType::kF32 ||
+        reinterpret_cast<std::uintptr_t>(view->data) % alignof(float) != 0)
+      return vectors({full}, size, offset);
+    check_finite(full, view->f32());
+    return view->f32().data();
+  }
+
+  // `parts` vectors of `size` elements one after the other, as floats, each plus `offset`, copied.
   float* vectors(const std::vector<std::string>& parts, std::int64_t size, float offset) const {
     Tensor copy(Shape{size * std::ssize(parts)});
     for (std::size_t part = 0; part < parts.size(); ++part) {
@@ -81,17 +97,11 @@ class Loader {
                                            static_cast<std::size_t>(size));
       view->shape = {1, size};
       read_row(*view, 0, out);
-      for (float& x : out) {
-        if (!std::isfinite(x))
-          throw Error::at(checkpoint_.file_of(full), full, "finite numbers", "a NaN or infinity");
-        x += offset;
-      }
+      check_finite(full, out);
+      for (float& x : out) x += offset;
     }
     owned_->push_back(std::move(copy));
     return owned_->back().data();
-  }
-  float* vector(const std::string& full, std::int64_t size) const {
-    return vectors({full}, size, 0);
   }
 
   // y = W x + b; nothing where the architecture has no such tensor.
@@ -112,7 +122,7 @@ class Loader {
     if (name.empty()) return {};
     const std::string full = prefix_ + numbered(name, layer);
     const bool old = !checkpoint_.find(full + ".weight") && checkpoint_.find(full + ".gamma");
-    Norm norm{vectors({full + (old ? ".gamma" : ".weight")}, size, stack_.norm_offset), nullptr};
+    Norm norm{vector(full + (old ? ".gamma" : ".weight"), size, stack_.norm_offset), nullptr};
     if (stack_.norm_bias) norm.bias = vector(full + (old ? ".beta" : ".bias"), size);
     return norm;
   }
@@ -129,7 +139,7 @@ class Loader {
     }
     const std::int64_t size = stack_.qk_norm == QkNorm::kSharedHead ? dim : heads * dim;
     const std::string full = prefix_ + numbered(name, layer);
-    Norm norm{vectors({full + ".weight"}, size, stack_.norm_offset), nullptr};
+    Norm norm{vector(full + ".weight", size, stack_.norm_offset), nullptr};
     if (checkpoint_.find(full + ".bias")) norm.bias = vector(full + ".bias", size);
     return norm;
   }
@@ -335,7 +345,7 @@ StackWeights load_stack(const ModelSpec& model, const StackSpec& stack,
   if (stack.disentangled) {
     const std::int64_t rows = 2 * stack.disentangled->span;
     float* table =
-        load.vector(load.prefix() + names.relative_embedding + ".weight", rows * model.width);
+        load.vectors({load.prefix() + names.relative_embedding + ".weight"}, rows * model.width, 0);
     if (stack.disentangled->normed) {
       const Norm norm = load.norm(names.relative_norm, 0, model.width);
       kernels::layer_norm(table, rows, model.width, norm.gain, norm.bias, stack.norm_epsilon,

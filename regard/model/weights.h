@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A stack's tensors, taken from a checkpoint under the names that its table gives them. Matrices
-// stay in the file's map; vectors (biases, gains) are copied as fp32.
+// stay in the file's map, and so do vectors (biases, gains) that are fp32 as they are wanted;
+// others are copied.
 #pragma once
 
 #include <string>
@@ -54,6 +55,13 @@ struct HeadWeights {
   bool present = false;
   kernels::Weight dense, decoder;
   Norm norm;
+};
+
+// Everything that a model's forward pass reads. `owned` keeps what was copied.
+struct ModelWeights {
+  StackWeights stack, decoder;
+  HeadWeights head;
+  std::vector<Tensor> owned;
 };
 
 // Row `index` of a matrix as floats. out: [width].
