@@ -5,6 +5,10 @@
 attention.safetensors: for each option of a score, float32 inputs and the float64 gradients that
 autograd gives for sum(out * out_gradient), with attention written as its plain formula.
 
+{model}.safetensors: for tiny checkpoints of tests/golden, in float64: texts of unequal length, the
+mean loss at some of their tokens, its gradients by every parameter, and the losses of 20 steps of
+torch.optim.AdamW with clipping, a rate that warms up and decay of matrices only.
+
   python tools/make_training_golden.py
 
 The files in git were made with torch 2.13 and transformers 5.23.
@@ -16,6 +20,7 @@ import pathlib
 
 import safetensors.torch
 import torch
+import transformers
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/training"
 
@@ -105,9 +110,69 @@ def attention():
     safetensors.torch.save_file(tensors, OUT / "attention.safetensors", metadata)
 
 
+MODELS = {"bert": ("bert/masked_lm", transformers.AutoModelForMaskedLM),
+          "modernbert": ("models/modernbert", transformers.AutoModelForMaskedLM),
+          "gpt2": ("models/gpt2", transformers.AutoModelForCausalLM),
+          "llama": ("models/llama", transformers.AutoModelForCausalLM)}
+
+
+def model_case(name, folder, kind):
+    torch.manual_seed(11)
+    model = kind.from_pretrained(OUT.parent / folder, attn_implementation="eager",
+                                 dtype=torch.float32).double().eval()
+    vocabulary = model.config.vocab_size
+    texts = [torch.randint(3, vocabulary, (length,)) for length in (12, 1, 30, 7, 21)]
+    causal = kind is transformers.AutoModelForCausalLM
+    starts, positions, targets, at = [], [], [], 0
+    for text in texts:
+        starts.append(at)
+        if causal:
+            positions += range(at, at + len(text) - 1)
+            targets += text[1:].tolist()
+        else:
+            for i in range(len(text)):
+                if torch.rand(()) < 0.3 or len(text) == 1:
+                    positions.append(at + i)
+                    targets.append(int(text[i]))
+                    text[i] = torch.randint(3, vocabulary, ())
+        at += len(text)
+
+    def loss_of():
+        rows = torch.cat([model(input_ids=text[None]).logits[0] for text in texts])
+        return torch.nn.functional.cross_entropy(rows[positions], torch.tensor(targets))
+
+    parameters = dict(model.named_parameters())
+    loss_of().backward()
+    tensors = {"ids": torch.cat(texts), "starts": torch.tensor(starts),
+               "position": torch.tensor(positions), "target": torch.tensor(targets)}
+    for parameter, value in parameters.items():
+        tensors["gradient." + parameter] = value.grad.float().contiguous()
+    optimizer = torch.optim.AdamW(
+        [{"params": [p for p in parameters.values() if p.dim() > 1], "weight_decay": 0.1},
+         {"params": [p for p in parameters.values() if p.dim() < 2], "weight_decay": 0.0}],
+        betas=(0.9, 0.98), eps=1e-8)
+    losses, norms = [], []
+    for step in range(1, 21):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * min(1.0, step / 5)
+        optimizer.zero_grad()
+        loss = loss_of()
+        loss.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0))
+        optimizer.step()
+        losses.append(loss.detach())
+    tensors["losses"], tensors["norms"] = torch.stack(losses), torch.stack(norms)
+    assert losses[-1] < losses[0] - 0.3 and norms[0] > 1
+    safetensors.torch.save_file(tensors, OUT / f"{name}.safetensors",
+                                {"torch": torch.__version__, "model": folder,
+                                 "transformers": transformers.__version__, "seed": "11"})
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     attention()
+    for name, (folder, kind) in MODELS.items():
+        model_case(name, folder, kind)
     for path in sorted(OUT.iterdir()):
         print(path, path.stat().st_size, "bytes")
 

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "regard/kernels/activation.h"
+#include "regard/kernels/adam.h"
 #include "regard/kernels/matmul_backward.h"
 #include "regard/kernels/normalize.h"
 #include "regard/kernels/rotary.h"
@@ -43,28 +44,6 @@ void expect_slopes(const std::vector<float>& gradient, const std::vector<float>&
     ASSERT_NEAR(gradient[i], expected, 4e-6 * (1 + std::abs(expected))) << what << " " << i;
   }
 }
-
-double formula(Activation kind, double x) {
-  switch (kind) {
-    case Activation::kGelu:
-      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
-    case Activation::kGeluTanh:
-      return 0.5 * x *
-             (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu:
-      return std::max(x, 0.0);
-    case Activation::kSilu:
-      return x / (1 + std::exp(-x));
-    case Activation::kTanh:
-      return std::tanh(x);
-    case Activation::kQuickGelu:
-      return x / (1 + std::exp(-1.702 * x));
-  }
-  return 0;
-}
-
-constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
-                               Activation::kSilu, Activation::kTanh,     Activation::kQuickGelu};
 
 TEST_P(Backward, OfActivationsIsTheSlopeTimesTheGradient) {
   for (const Activation kind : kAll) {
@@ -263,6 +242,22 @@ TEST_P(Backward, IsTheSameBitsForAnyNumberOfThreads) {
   }
   set_thread_count(0);
   EXPECT_EQ(results[0], results[1]);
+}
+
+TEST_P(Backward, OfAdamIsTheStepOfItsFormula) {
+  std::vector<float> value = normal_floats(37, 1), gradient = normal_floats(37, 2);
+  std::vector<float> first = normal_floats(37, 3), second = normal_floats(37, 4);
+  for (float& x : second) x *= x;
+  const auto v0 = value, g0 = gradient, m0 = first, s0 = second;
+  const AdamStep step{0.9f, 0.98f, 0.1f, 0.02f, 0.95f, 0.3f, 1.5f, 1e-3f, 0.5f};
+  adam_step(step, 37, value.data(), gradient.data(), first.data(), second.data());
+  for (std::size_t i = 0; i < 37; ++i) {
+    const double g = 0.5 * g0[i], m = 0.9 * m0[i] + 0.1 * g, s = 0.98 * s0[i] + 0.02 * g * g;
+    EXPECT_NEAR(first[i], m, 1e-6);
+    EXPECT_NEAR(second[i], s, 1e-6 * (1 + s));
+    EXPECT_NEAR(value[i], 0.95 * v0[i] - 0.3 * m / (1.5 * std::sqrt(s) + 1e-3), 3e-6);
+    EXPECT_EQ(gradient[i], 0.0f);
+  }
 }
 
 TEST_P(Backward, OfAnEmbeddingAddsRowsToTheirIds) {

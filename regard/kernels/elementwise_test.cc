@@ -23,28 +23,6 @@ class Elementwise : public OnEveryInstructionSet {};
 INSTANTIATE_TEST_SUITE_P(, Elementwise, testing::ValuesIn(instruction_sets()),
                          [](const auto& set) { return set.param; });
 
-double formula(Activation kind, double x) {
-  switch (kind) {
-    case Activation::kGelu:
-      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
-    case Activation::kGeluTanh:
-      return 0.5 * x *
-             (1.0 + std::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu:
-      return x > 0.0 ? x : 0.0;
-    case Activation::kSilu:
-      return x / (1.0 + std::exp(-x));
-    case Activation::kTanh:
-      return std::tanh(x);
-    case Activation::kQuickGelu:
-      return x / (1.0 + std::exp(-1.702 * x));
-  }
-  return 0.0;
-}
-
-constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
-                               Activation::kSilu, Activation::kTanh,     Activation::kQuickGelu};
-
 TEST_P(Elementwise, ActivationsAreWithinTheirBoundsEverywhere) {
   std::vector<float> points;
   for (int i = -100000; i <= 100000; ++i) points.push_back(static_cast<float>(i) * 1e-4f);

@@ -6,12 +6,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numbers>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "regard/kernels/activation.h"
 #include "regard/platform/cpu.h"
 
 namespace regard::kernels {
@@ -31,6 +34,30 @@ inline std::vector<float> normal_floats(std::int64_t count, unsigned seed, float
   for (float& v : values) v = normal(random);
   return values;
 }
+
+// Activations in double precision.
+inline double formula(Activation kind, double x) {
+  switch (kind) {
+    case Activation::kGelu:
+      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+    case Activation::kGeluTanh:
+      return 0.5 * x *
+             (1.0 + std::tanh(std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+    case Activation::kRelu:
+      return x > 0.0 ? x : 0.0;
+    case Activation::kSilu:
+      return x / (1.0 + std::exp(-x));
+    case Activation::kTanh:
+      return std::tanh(x);
+    case Activation::kQuickGelu:
+      return x / (1.0 + std::exp(-1.702 * x));
+  }
+  return 0.0;
+}
+
+inline constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh,
+                                      Activation::kRelu, Activation::kSilu,
+                                      Activation::kTanh, Activation::kQuickGelu};
 
 // Bytes that end exactly where an unreadable page begins.
 class GuardedMemory {

@@ -102,29 +102,8 @@ const RotaryTable& rotary_table(const Pass& pass, int which, std::int64_t n, Pas
   const auto found = room->rotaries.find(which);
   if (found != room->rotaries.end()) return found->second;
   const RotarySpec& spec = pass.stack.rotaries[static_cast<std::size_t>(which)];
-  const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
-  RotaryTable table{Tensor({n, pairs}), Tensor({n, pairs})};
-  TextRange known{0, 0};  // whose rows are there
-  std::vector<float> known_frequencies;
-  for (const TextRange& text : texts_of(pass.starts, n)) {
-    const std::int64_t length = text.end - text.begin;
-    std::vector<float> frequencies = frequencies_for(spec, pass.first + length);
-    float* const cosine = table.cosine.data() + text.begin * pairs;
-    float* const sine = table.sine.data() + text.begin * pairs;
-    std::int64_t same = 0;
-    if (frequencies == known_frequencies) {
-      same = std::min(length, known.end - known.begin);
-      std::copy_n(table.cosine.data() + known.begin * pairs, same * pairs, cosine);
-      std::copy_n(table.sine.data() + known.begin * pairs, same * pairs, sine);
-    }
-    kernels::rotary_table(frequencies, pass.first + same, length - same, spec.magnitude,
-                          cosine + same * pairs, sine + same * pairs);
-    if (same < length) {
-      known = text;
-      known_frequencies = std::move(frequencies);
-    }
-  }
-  return room->rotaries.emplace(which, std::move(table)).first->second;
+  return room->rotaries.emplace(which, rotary_table(spec, texts_of(pass.starts, n), pass.first))
+      .first->second;
 }
 
 void turn(const RotarySpec& spec, const RotaryTable& table, Tensor* x) {
@@ -255,6 +234,34 @@ void attend(const Pass& pass, const std::uint8_t* key_valid, bool watched,
 }
 
 }  // namespace
+
+RotaryTable rotary_table(const RotarySpec& spec, const std::vector<TextRange>& texts,
+                         std::int64_t first) {
+  const std::int64_t n = texts.back().end;
+  const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
+  RotaryTable table{Tensor({n, pairs}), Tensor({n, pairs})};
+  TextRange known{0, 0};  // whose rows are there
+  std::vector<float> known_frequencies;
+  for (const TextRange& text : texts) {
+    const std::int64_t length = text.end - text.begin;
+    std::vector<float> frequencies = frequencies_for(spec, first + length);
+    float* const cosine = table.cosine.data() + text.begin * pairs;
+    float* const sine = table.sine.data() + text.begin * pairs;
+    std::int64_t same = 0;
+    if (frequencies == known_frequencies) {
+      same = std::min(length, known.end - known.begin);
+      std::copy_n(table.cosine.data() + known.begin * pairs, same * pairs, cosine);
+      std::copy_n(table.sine.data() + known.begin * pairs, same * pairs, sine);
+    }
+    kernels::rotary_table(frequencies, first + same, length - same, spec.magnitude,
+                          cosine + same * pairs, sine + same * pairs);
+    if (same < length) {
+      known = text;
+      known_frequencies = std::move(frequencies);
+    }
+  }
+  return table;
+}
 
 AttentionInput attention_input(const AttentionRecord& record, const std::uint8_t* key_valid) {
   AttentionInput in;

@@ -60,7 +60,7 @@ void fill_bert(Config* config, ModelSpec* spec) {
   fill_bert_shape(config, spec);
   name_bert_tensors(&spec->names);
   name_bert_head(&spec->names);
-  spec->names.prefixes = {"", "bert."};
+  spec->names.prefixes = {"bert.", ""};
 }
 
 // Positions count the tokens that are no padding, from the padding id on.

@@ -137,7 +137,9 @@ void fill_modernbert(Config* config, ModelSpec* spec) {
   spec->gated = true;
   const bool bias = config->flag("attention_bias", false), mlp = config->flag("mlp_bias", false);
   spec->biases = {bias, bias, bias, bias, mlp, mlp};
-  config->harmless({"classifier_bias", "classifier_pooling", "decoder_bias", "embedding_dropout",
+  spec->head.dense_bias = config->flag("classifier_bias", false);
+  spec->head.norm_bias = spec->norm_bias;
+  config->harmless({"classifier_pooling", "decoder_bias", "embedding_dropout",
                     "deterministic_flash_attn", "sparse_prediction", "sparse_pred_ignore_index",
                     "initializer_cutoff_factor", "reference_compile", "repad_logits_with_grad",
                     "position_embedding_type", "tie_word_embeddings", "layer_norm_eps",

@@ -53,7 +53,7 @@ Tensor projected(const kernels::Weight& weight, Tensor x) {
 // The sum of the embeddings of a text's tokens, normalised: [token, width].
 Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights& w,
              const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& types,
-             const std::vector<std::int64_t>& starts, std::int64_t first) {
+             const std::vector<std::int64_t>& starts, std::int64_t first, Observer* observer) {
   const auto n = static_cast<std::int64_t>(ids.size());
   Tensor hidden({n, stack.embedding_width});
   float scale = stack.embedding_scale;
@@ -100,6 +100,7 @@ Tensor embed(const ModelSpec& model, const StackSpec& stack, const StackWeights&
     plus(w.positions, number);
     if (stack.positions == Positions::kSinusoidal) add_sinusoid(number, row);
   }
+  if (observer != nullptr) observer->at(Point::kEmbeddingSum, 0, {hidden.data(), hidden.shape()});
   apply_norm(stack, w.embedding_norm, width, &hidden);
   return stack.project_first ? std::move(hidden)
                              : projected(w.embedding_projection, std::move(hidden));
@@ -188,7 +189,7 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
   const bool watched = !spec_.decoder || input.kind == AttentionKind::kEncoder;
   Observer* const watcher = watched ? observer : nullptr;
   Tensor hidden =
-      embed(spec_, spec_, weights_->stack, input.ids, input.types, input.starts, before);
+      embed(spec_, spec_, weights_->stack, input.ids, input.types, input.starts, before, watcher);
   if (watcher != nullptr) watcher->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
   Pass pass{spec_, spec_, weights_->stack, checkpoint_->path()};
   pass.cancel = cancel;
@@ -211,7 +212,7 @@ Tensor Model::decode(const ModelInput& input, const Tensor& memory, Observer* ob
   const StackSpec& stack = *spec_.decoder;
   const std::int64_t before = input.cache == nullptr ? 0 : input.cache->length;
   check_length(stack, before, input.target.size());
-  Tensor hidden = embed(spec_, stack, weights_->decoder, input.target, {}, {}, before);
+  Tensor hidden = embed(spec_, stack, weights_->decoder, input.target, {}, {}, before, observer);
   if (observer != nullptr) observer->at(Point::kEmbedding, 0, {hidden.data(), hidden.shape()});
   Pass pass{spec_, stack, weights_->decoder, checkpoint_->path()};
   pass.first = before;

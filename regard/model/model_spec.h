@@ -116,6 +116,7 @@ struct StackSpec {
 // What follows the last layer when logits are wanted.
 struct HeadSpec {
   kernels::Activation activation = kernels::Activation::kGelu;  // of the dense layer, if named
+  bool dense_bias = true, norm_bias = true;  // which a new model's dense layer and its norm have
   bool tied = true;           // the word embedding, when the checkpoint has no decoder of its own
   bool bias_required = true;  // where the table names a bias
   float scale = 1;            // multiplies the logits

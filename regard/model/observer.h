@@ -16,7 +16,8 @@ namespace regard {
 class TraceWriter;
 
 enum class Point {
-  kEmbedding,     // [token, width], after the embedding's normalisation
+  kEmbeddingSum,  // [token, width], of words, positions and types, before their normalisation
+  kEmbedding,     // [token, width], after it
   kQuery,         // [head, token, dim], after everything that changes it, before the scale
   kKey,           // [kv head, token, dim]
   kValue,         // [kv head, token, dim]

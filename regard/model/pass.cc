@@ -14,20 +14,6 @@
 namespace regard {
 namespace {
 
-// into += scale * x.
-void add(const Tensor& x, float scale, Tensor* into) {
-  constexpr std::int64_t kBlock = 16384;
-  const float* from = x.data();
-  float* to = into->data();
-  parallel_for((x.size() + kBlock - 1) / kBlock, [&](std::int64_t task) {
-    const std::int64_t end = std::min(x.size(), (task + 1) * kBlock);
-    if (scale == 1.0f)
-      for (std::int64_t i = task * kBlock; i < end; ++i) to[i] += from[i];
-    else
-      for (std::int64_t i = task * kBlock; i < end; ++i) to[i] += scale * from[i];
-  });
-}
-
 // NaN and infinity both make x * 0 differ from 0, so sums tell.
 bool all_finite(const Tensor& x) {
   constexpr std::int64_t kSums = 16;  // independent, so that the compiler makes vectors of them
@@ -41,6 +27,17 @@ bool all_finite(const Tensor& x) {
 }
 
 }  // namespace
+
+void add(const float* x, std::int64_t count, float scale, float* into) {
+  constexpr std::int64_t kBlock = 16384;
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t task) {
+    const std::int64_t end = std::min(count, (task + 1) * kBlock);
+    if (scale == 1.0f)
+      for (std::int64_t i = task * kBlock; i < end; ++i) into[i] += x[i];
+    else
+      for (std::int64_t i = task * kBlock; i < end; ++i) into[i] += scale * x[i];
+  });
+}
 
 std::vector<TextRange> texts_of(std::span<const std::int64_t> starts, std::int64_t tokens) {
   if (starts.empty()) return {{0, tokens}};
@@ -100,12 +97,12 @@ void run_layers(const Pass& pass, Tensor* hidden) {
       feed_forward(pass, l, w, w.mlp_norm.gain == nullptr ? x : before(w.mlp_norm), &beside);
     apply_norm(stack, w.attention_out_norm, width, &room.out);
     show(Point::kAttentionOut, l, &room.out);
-    add(room.out, stack.residual_scale, hidden);
+    add(room.out.data(), n * width, stack.residual_scale, hidden->data());
     apply_norm(stack, w.attention_after_norm, width, hidden);
 
     if (stack.cross) {
       cross_attention(pass, l, w.cross, before(w.cross_norm), &room);
-      add(room.out, stack.residual_scale, hidden);
+      add(room.out.data(), n * width, stack.residual_scale, hidden->data());
       apply_norm(stack, w.cross_after_norm, width, hidden);
     }
 
@@ -113,7 +110,7 @@ void run_layers(const Pass& pass, Tensor* hidden) {
     if (!stack.parallel) feed_forward(pass, l, w, before(w.mlp_norm), out);
     apply_norm(stack, w.mlp_out_norm, width, out);
     show(Point::kMlpOut, l, out);
-    add(*out, stack.residual_scale, hidden);
+    add(out->data(), n * width, stack.residual_scale, hidden->data());
     apply_norm(stack, w.mlp_after_norm, width, hidden);
     if (!all_finite(*hidden))
       throw Error(fmt::format(

@@ -47,6 +47,9 @@ std::vector<TextRange> texts_of(std::span<const std::int64_t> starts, std::int64
 struct RotaryTable {
   Tensor cosine, sine;  // [token, pairs]
 };
+// first: the position of each text's first token.
+RotaryTable rotary_table(const RotarySpec& spec, const std::vector<TextRange>& texts,
+                         std::int64_t first);
 
 // Working arrays of a pass.
 struct PassRoom {
@@ -75,6 +78,8 @@ AttentionInput part_of(const AttentionInput& all, std::int64_t begin, std::int64
 void for_each_text(const std::vector<TextRange>& texts,
                    const std::function<void(const TextRange&)>& body);
 
+// into += scale * x.
+void add(const float* x, std::int64_t count, float scale, float* into);
 bool present(const kernels::Weight& weight);
 // y [rows, out] = x [rows, in] W^T + b.
 void product(const float* x, std::int64_t rows, const kernels::Weight& weight, float* y);

@@ -11,7 +11,8 @@ namespace regard {
 // the second for the expert. An empty name: the architecture has no such tensor.
 struct TensorNames {
   // Tried in turn before the word embedding's name: "", "bert.", "model.". The one that fits goes
-  // before every name but the head's, which stand as they are.
+  // before every name but the head's, which stand as they are. The first is that of a checkpoint
+  // with a language head.
   std::vector<std::string> prefixes = {""};
   std::string word_embedding, word_embedding_alias, position_embedding, type_embedding;
   std::string embedding_norm, embedding_projection;
