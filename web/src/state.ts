@@ -2,7 +2,7 @@
 // What is chosen: shared by all views, mirrored in the address bar.
 import { computed, effect, signal } from "@preact/signals";
 
-import { SourceError, type Progress, type Source } from "./data/source";
+import { ConnectionError, SourceError, type Progress, type Source } from "./data/source";
 import { sameHead, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type TraceInfo } from "./data/types";
 import { unitOfToken, unitsOf, type Level, type Part, type Scale, type Top } from "./lib/grid";
 
@@ -52,6 +52,9 @@ export const kDefaults: Choice = {
 
 export const choice = signal<Choice>(kDefaults);
 export const hover = signal<{ row: number | null; column: number | null }>({ row: null, column: null });
+export function clearHover(): void {
+  hover.value = { row: null, column: null };
+}
 export const trace = signal<TraceInfo | null>(null);
 export const measures = signal<HeadMeasure[]>([]);
 export const models = signal<ModelEntry[]>([]);
@@ -84,24 +87,23 @@ export const layer = computed<Layer | null>(() => {
   );
 });
 
-// Units of the chosen level on both axes.
+const level = computed(() => choice.value.level);
+
+// Both sides of the chosen attention, and their units at the chosen level.
 export const axes = computed(() => {
   const info = trace.value;
   const at = layer.value;
   if (!info || !at) return null;
-  const level = choice.value.level;
-  return {
-    query: info.sides[at.query]!,
-    key: info.sides[at.key]!,
-    rows: unitsOf(info.sides[at.query]!, level),
-    columns: unitsOf(info.sides[at.key]!, level),
-  };
+  const query = info.sides[at.query]!;
+  const key = info.sides[at.key]!;
+  const rows = unitsOf(query, level.value);
+  return { query, key, rows, columns: key === query ? rows : unitsOf(key, level.value) };
 });
 
 // The unit of a locked or hovered token.
 export function unitAt(token: number | null, axis: "row" | "column"): number {
   const both = axes.value;
-  if (!both || token === null) return -1;
+  if (!both) return -1;
   return unitOfToken(axis === "row" ? both.rows : both.columns, token);
 }
 
@@ -208,7 +210,35 @@ async function showTrace(id: string, wanted: Choice): Promise<void> {
 
 export function report(error: unknown): void {
   if (error instanceof DOMException && error.name === "AbortError") return;
+  if (error instanceof ConnectionError) return void reconnect();
   problem.value = error instanceof SourceError ? error.message : `Something went wrong: ${error}`;
+}
+
+// The server is gone: says so, asks until it answers again, and shows what the address bar names,
+// which a server that was restarted computes anew.
+export const lost = signal(false);
+async function reconnect(): Promise<void> {
+  if (lost.value) return;
+  lost.value = true;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    try {
+      await readModels();
+      break;
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) break;
+    }
+  }
+  theSource().forget();
+  lost.value = false;
+  trace.value = null;
+  await followAddress();
+}
+
+async function readModels(): Promise<void> {
+  const list = await theSource().models();
+  models.value = list.models;
+  if (!list.models.some((m) => m.name === model.value)) model.value = list.chosen;
 }
 
 let abort: AbortController | null = null;
@@ -273,15 +303,13 @@ export async function start(from: Source): Promise<void> {
     }
   })();
   dark.value = stored ? stored === "dark" : media.matches;
+  if (!stored) media.addEventListener("change", () => (dark.value = media.matches));
   effect(() => {
     document.documentElement.dataset["theme"] = dark.value ? "dark" : "light";
   });
-  addEventListener("popstate", () => void followAddress());
   addEventListener("hashchange", () => void followAddress());
   try {
-    const list = await from.models();
-    models.value = list.models;
-    model.value = list.chosen;
+    await readModels();
   } catch (error) {
     report(error);
   }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { pooled } from "../src/data/pool";
 import { Safetensors } from "../src/data/safetensors";
 
-const cell = (row: number, column: number) => row * 10 + column;
+const cell = (row: number, begin: number, out: Float64Array) => out.forEach((_, i) => (out[i] = row * 10 + begin + i));
 const region = { rowBegin: 1, rowEnd: 6, columnBegin: 2, columnEnd: 5 };
 
 test("the last cell pools the remainder and there is no upsampling", () => {

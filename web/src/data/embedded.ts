@@ -3,7 +3,7 @@
 // log-sum-exps, as docs/trace-format.md describes them.
 import { pooled } from "./pool";
 import { Safetensors } from "./safetensors";
-import { dot, kNoTerms, logit, sees, weight, type HeadView, type ScoreTerms } from "./score";
+import { dot, kNoTerms, logit, sees, weightsOfRow, type HeadView, type ScoreTerms } from "./score";
 import { SourceError, type Source, type TraceSummary } from "./source";
 import type {
   Explanation,
@@ -67,13 +67,19 @@ export class EmbeddedSource implements Source {
   exportAddress(): null {
     return null;
   }
+  forget(): void {}
 
-  tile(trace: string, id: HeadId, region: Region, size: number, pool: Pool): Promise<Tile> {
+  async tile(trace: string, id: HeadId, region: Region, size: number, pool: Pool, signal?: AbortSignal): Promise<Tile> {
+    // One tile a task, so that a page of thumbnails leaves time to draw and to answer.
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
     const head = this.head(trace, id);
-    const cell = head.weights
-      ? (q: number, k: number) => head.weights![q * head.keys + k]!
-      : (q: number, k: number) => weight(head, q, k);
-    return Promise.resolve(pooled(region, size, pool, cell));
+    const { weights } = head;
+    return pooled(region, size, pool, (row, begin, out) => {
+      if (!weights) return weightsOfRow(head, row, begin, out);
+      const from = row * head.keys + begin;
+      out.set(weights.subarray(from, from + out.length));
+    });
   }
 
   explain(trace: string, id: HeadId, token: number): Promise<Explanation> {
@@ -84,8 +90,10 @@ export class EmbeddedSource implements Source {
       );
     }
     const output = new Array<number>(head.valueDim).fill(0);
+    const weights = new Float64Array(head.keys);
+    weightsOfRow(head, token, 0, weights);
     const steps = Array.from({ length: head.keys }, (_, k) => {
-      const w = weight(head, token, k);
+      const w = weights[k]!;
       const value = head.value
         ? [...head.value.subarray(k * head.valueDim, (k + 1) * head.valueDim)]
         : [];

@@ -8,7 +8,7 @@ export function pooled(
   region: Region,
   size: number,
   pool: Pool,
-  weight: (row: number, column: number) => number,
+  read: (row: number, columnBegin: number, out: Float64Array) => void,
 ): Tile {
   const height = region.rowEnd - region.rowBegin;
   const width = region.columnEnd - region.columnBegin;
@@ -17,12 +17,13 @@ export function pooled(
   const h = Math.max(1, Math.floor(height / Math.max(rows, 1)));
   const w = Math.max(1, Math.floor(width / Math.max(columns, 1)));
   const sums = new Float64Array(rows * columns);
+  const row = new Float64Array(width);
   for (let r = 0; r < height; ++r) {
-    const i = Math.min(Math.floor(r / h), rows - 1);
+    const from = Math.min(Math.floor(r / h), rows - 1) * columns;
+    read(region.rowBegin + r, region.columnBegin, row);
     for (let c = 0; c < width; ++c) {
-      const at = i * columns + Math.min(Math.floor(c / w), columns - 1);
-      const x = weight(region.rowBegin + r, region.columnBegin + c);
-      sums[at] = pool === "max" ? Math.max(sums[at]!, x) : sums[at]! + x;
+      const at = from + Math.min(Math.floor(c / w), columns - 1);
+      sums[at] = pool === "max" ? Math.max(sums[at]!, row[c]!) : sums[at]! + row[c]!;
     }
   }
   if (pool === "mean") {

@@ -86,15 +86,17 @@ function biasOf(spec: ScoreSpec, terms: ScoreTerms, query: number, key: number):
   return bias;
 }
 
+// Whether padding or a block mask hides a key that the range of visible() holds.
+function hidden(head: HeadView, q: number, k: number): boolean {
+  if (head.keyValid && head.keyValid[k] === 0) return true;
+  if (!head.terms.blocks) return false;
+  const blocks = Math.ceil(head.keys / kBlock);
+  return head.terms.blocks[Math.floor(q / kBlock) * blocks + Math.floor(k / kBlock)] === 0;
+}
+
 export function sees(head: HeadView, q: number, k: number): boolean {
-  if (head.keyValid && head.keyValid[k] === 0) return false;
-  if (head.terms.blocks) {
-    const blocks = Math.ceil(head.keys / kBlock);
-    if (head.terms.blocks[Math.floor(q / kBlock) * blocks + Math.floor(k / kBlock)] === 0)
-      return false;
-  }
   const [begin, end] = visible(head.score, q, head.queries, head.keys);
-  return begin <= k && k < end;
+  return begin <= k && k < end && !hidden(head, q, k);
 }
 
 export function dot(head: HeadView, q: number, k: number): number {
@@ -104,9 +106,8 @@ export function dot(head: HeadView, q: number, k: number): number {
   return sum;
 }
 
-// The logit of one cell; -Infinity where masked.
-export function logit(head: HeadView, q: number, k: number): number {
-  if (!sees(head, q, k)) return -Infinity;
+// The logit of a cell that is not masked.
+function seenLogit(head: HeadView, q: number, k: number): number {
   const { score, terms } = head;
   const scale = Math.fround(score.scale); // a float's shortest decimal is another double
   const cap = Math.fround(score.cap);
@@ -122,8 +123,16 @@ export function logit(head: HeadView, q: number, k: number): number {
   return x + biasOf(score, terms, position, k);
 }
 
-// The weight of one cell.
-export function weight(head: HeadView, q: number, k: number): number {
-  const x = logit(head, q, k);
-  return x === -Infinity ? 0 : Math.exp(x - head.lse[q]!);
+// The logit of one cell; -Infinity where masked.
+export function logit(head: HeadView, q: number, k: number): number {
+  return sees(head, q, k) ? seenLogit(head, q, k) : -Infinity;
+}
+
+// The weights of keys [begin, begin + out.length) in one row.
+export function weightsOfRow(head: HeadView, q: number, begin: number, out: Float64Array): void {
+  out.fill(0);
+  const [first, last] = visible(head.score, q, head.queries, head.keys);
+  const lse = head.lse[q]!;
+  for (let k = Math.max(begin, first); k < Math.min(begin + out.length, last); ++k)
+    if (!hidden(head, q, k)) out[k - begin] = Math.exp(seenLogit(head, q, k) - lse);
 }

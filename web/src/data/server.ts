@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program's own server: docs/api.md.
-import { SourceError, type ExportRequest, type Progress, type Source, type TraceSummary } from "./source";
+import { ConnectionError, SourceError, type ExportRequest, type Progress, type Source, type TraceSummary } from "./source";
 import type {
   Explanation,
   HeadId,
@@ -18,13 +18,15 @@ const headParameters = (head: HeadId) => ({
   head: `L${head.layer}H${head.head}`,
 });
 
+const kGone = "The server does not answer. Is `regard serve` still running?";
+
 async function ask(path: string, init?: RequestInit): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(path, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new SourceError("The server does not answer. Is `regard serve` still running?");
+    throw new ConnectionError(kGone);
   }
   if (answer.ok) return answer;
   let reason = `The server answered ${answer.status}.`;
@@ -84,11 +86,7 @@ export class ServerSource implements Source {
         finish(() => reject(new SourceError(error)));
       });
       events.onerror = () => {
-        // EventSource tries again by itself unless the server is gone for good.
-        if (events.readyState === EventSource.CLOSED)
-          finish(() =>
-            reject(new SourceError("The server does not answer. Is `regard serve` still running?")),
-          );
+        finish(() => reject(new ConnectionError(kGone)));
       };
     });
   }
@@ -146,6 +144,10 @@ export class ServerSource implements Source {
       ...(word === undefined ? {} : { word }),
     });
     return `/api/traces/${trace}/export?${parameters}`;
+  }
+
+  forget() {
+    this.known.clear();
   }
 
   private once<T>(path: string, load: (path: string) => Promise<T>): Promise<T> {

@@ -59,6 +59,8 @@ export interface Source {
   measures(trace: string): Promise<HeadMeasure[]>;
   // Address of a picture or table made by the program; null where there is no program.
   exportAddress(trace: string, request: ExportRequest): string | null;
+  // Drops answers that were kept.
+  forget(): void;
 }
 
 // An error whose message is meant for the reader.
@@ -70,3 +72,6 @@ export class SourceError extends Error {
     super(message);
   }
 }
+
+// The server does not answer at all.
+export class ConnectionError extends SourceError {}

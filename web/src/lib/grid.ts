@@ -18,9 +18,17 @@ export function unitsOf(side: Side, level: Level): Unit[] {
   return side.tokens.map((token, i) => ({ ...token, wordlike: /[\p{L}\p{N}]/u.test(token.text), tokens: [i] }));
 }
 
-// The unit that holds a token; -1: none.
-export function unitOfToken(units: Unit[], token: number): number {
-  return units.findIndex((unit) => unit.tokens.includes(token));
+// The unit that holds a token; -1: none. Units hold ascending tokens, one after the other.
+export function unitOfToken(units: readonly Unit[], token: number | null): number {
+  if (token === null) return -1;
+  let low = 0;
+  let high = units.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((units[middle]!.tokens[0] ?? Infinity) <= token) low = middle;
+    else high = middle - 1;
+  }
+  return units[low]?.tokens.includes(token) ? low : -1;
 }
 
 // Sum over the tokens attended to, mean over the tokens attended from (Clark et al. 2019).

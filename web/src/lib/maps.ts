@@ -3,30 +3,30 @@
 import { computed, signal, type Signal } from "@preact/signals";
 
 import type { HeadId, TraceInfo } from "../data/types";
-import { axes, choice, layer, report, theSource, trace } from "../state";
+import { axes, choice, layer, report, theSource, trace, type Choice } from "../state";
 import { keepMass, lift, onlyPart, shades, unitsOf, withoutSinks, withoutSpecials, type Grid } from "./grid";
 
 export const kLongestWhole = 1024; // tokens; longer texts are looked at through the Map
 const kBudget = 96 * 1024 * 1024; // bytes of maps kept
 
-const kept = new Map<string, Signal<Float32Array | null>>();
+const kept = new Map<string, { info: TraceInfo; map: Signal<Float32Array | null> }>();
 
 // The head's weights between tokens [queries, keys]; null while they load or when too long.
 function tokenMap(info: TraceInfo, head: HeadId): Signal<Float32Array | null> {
   const at = info.layers.find((l) => l.kind === head.kind && l.layer === head.layer);
   const name = `${info.id} ${head.kind} ${head.layer} ${head.head}`;
   const known = kept.get(name);
-  if (known) {
+  if (known?.info === info) {
     kept.delete(name); // to the end: most recently used
     kept.set(name, known);
-    return known;
+    return known.map;
   }
   const made = signal<Float32Array | null>(null);
   if (!at) return made;
   const rows = info.sides[at.query]!.tokens.length;
   const columns = info.sides[at.key]!.tokens.length;
   if (Math.max(rows, columns) > kLongestWhole) return made;
-  kept.set(name, made);
+  kept.set(name, { info, map: made });
   const region = { rowBegin: 0, rowEnd: rows, columnBegin: 0, columnEnd: columns };
   theSource()
     .tile(info.id, head, region, Math.max(rows, columns), "max")
@@ -35,7 +35,7 @@ function tokenMap(info: TraceInfo, head: HeadId): Signal<Float32Array | null> {
         made.value = tile.cells;
         let bytes = 0;
         for (const [key, one] of [...kept].reverse()) {
-          bytes += one.value?.byteLength ?? 0;
+          bytes += one.map.value?.byteLength ?? 0;
           if (bytes > kBudget) kept.delete(key);
         }
       },
@@ -52,10 +52,19 @@ export const tooLong = computed(() => {
   return both !== null && Math.max(both.query.tokens.length, both.key.tokens.length) > kLongestWhole;
 });
 
+// What a choice says about grids and heads, so that locking a word works nothing out anew.
+const manner = computed(() => {
+  const { level, specials, sinks, mass, part, scale, top } = choice.value;
+  return JSON.stringify({ level, specials, sinks, mass, part, scale, top });
+});
+const mannerNow = () =>
+  JSON.parse(manner.value) as Pick<Choice, "level" | "specials" | "sinks" | "mass" | "part" | "scale" | "top">;
+const head = computed(() => choice.value.head);
+
 // The grid of a head as chosen: level, hidden tokens, kept mass, part. Null while it loads.
 export function gridFor(info: TraceInfo, head: HeadId): Grid | null {
   const at = info.layers.find((l) => l.kind === head.kind && l.layer === head.layer);
-  const c = choice.value;
+  const c = mannerNow();
   const weights = tokenMap(info, head).value;
   if (!at || !weights) return null;
   const key = info.sides[at.key]!;
@@ -74,9 +83,8 @@ export function gridOf(head: HeadId): Grid | null {
   return trace.value ? gridFor(trace.value, head) : null;
 }
 
-export const shownGrid = computed<Grid | null>(() =>
-  choice.value.head && layer.value ? gridOf(choice.value.head) : null,
-);
-export const shownShades = computed(() =>
-  shownGrid.value ? shades(shownGrid.value, choice.value.scale, choice.value.top) : null,
-);
+export const shownGrid = computed<Grid | null>(() => (head.value && layer.value ? gridOf(head.value) : null));
+export const shownShades = computed(() => {
+  const { scale, top } = mannerNow();
+  return shownGrid.value ? shades(shownGrid.value, scale, top) : null;
+});

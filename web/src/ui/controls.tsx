@@ -87,44 +87,6 @@ export function Notes(props: { notes: readonly string[] }) {
   );
 }
 
-// The same numbers as a table, for screen readers and for copying.
-export function DataTable(props: {
-  caption: string;
-  columns: readonly string[];
-  rows: readonly { name: string; cells: readonly string[] }[];
-}) {
-  return (
-    <details class="data-table">
-      <summary>As a table</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label={props.caption}>
-        <table>
-          <caption>{props.caption}</caption>
-          <thead>
-            <tr>
-              <td />
-              {props.columns.map((name, i) => (
-                <th key={i} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {props.rows.map((row, i) => (
-              <tr key={i}>
-                <th scope="row">{row.name}</th>
-                {row.cells.map((cell, j) => (
-                  <td key={j}>{cell}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </details>
-  );
-}
-
 export function Waiting(props: { children: ComponentChildren }) {
   return (
     <p class="waiting" role="status">

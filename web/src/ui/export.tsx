@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Saves what is shown: by the program where there is one, else from what the page has drawn.
-import { useRef } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 
 import type { ExportRequest } from "../data/source";
 import { headName } from "../data/types";
-import { shownGrid } from "../lib/maps";
 import { choice, dark, problem, theSource, trace, unitAt, type ViewName } from "../state";
-import { gridToCsv, viewToSvg } from "./picture";
+import { viewToSvg } from "./picture";
+import { shownTable, toCsv } from "./table";
 
 function save(name: string, blob: Blob): void {
   const link = document.createElement("a");
@@ -32,6 +33,9 @@ async function toPng(svg: string, width: number, height: number): Promise<Blob> 
   );
 }
 
+const kNoCopy = "The browser does not let this page copy.";
+const said = signal("");
+
 const kByProgram: Partial<Record<ViewName, ExportRequest["view"]>> = {
   heatmap: "heatmap",
   heads: "heads",
@@ -39,6 +43,11 @@ const kByProgram: Partial<Record<ViewName, ExportRequest["view"]>> = {
 
 export function ExportMenu({ view }: { view: ViewName }) {
   const menu = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    if (said.value === "") return;
+    const timer = setTimeout(() => (said.value = ""), 4000);
+    return () => clearTimeout(timer);
+  }, [said.value]);
   const info = trace.value;
   const head = choice.value.head;
   if (!info || !head) return null;
@@ -61,17 +70,17 @@ export function ExportMenu({ view }: { view: ViewName }) {
     });
   };
   const act = async (format: "png" | "svg" | "csv" | "pdf" | "json") => {
-    menu.current?.removeAttribute("open");
     try {
       const address = by(format);
-      if (address) {
+      if (address && format !== "csv") {
         const answer = await fetch(address);
         if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
         return save(`${name}.${format}`, await answer.blob());
       }
       if (format === "csv") {
-        const text = gridToCsv();
-        return save(`${name}.csv`, new Blob([text], { type: "text/csv" }));
+        const table = shownTable();
+        if (!table) throw new Error("this view has no numbers yet");
+        return save(`${name}.csv`, new Blob([toCsv(table)], { type: "text/csv" }));
       }
       const { svg, width, height } = viewToSvg(document.getElementById("view")!);
       if (format === "svg") save(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
@@ -81,7 +90,19 @@ export function ExportMenu({ view }: { view: ViewName }) {
     }
   };
   const copy = (text: string) =>
-    void navigator.clipboard.writeText(text).catch(() => (problem.value = "The browser does not let this page copy."));
+    void navigator.clipboard.writeText(text).then(
+      () => (said.value = "Copied."),
+      () => (problem.value = kNoCopy),
+    );
+  const copyFigure = async () => {
+    try {
+      const { svg, width, height } = viewToSvg(document.getElementById("view")!);
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": toPng(svg, width, height) })]);
+      said.value = "The figure is on the clipboard.";
+    } catch {
+      problem.value = kNoCopy;
+    }
+  };
   const citation = [
     "@software{regard,",
     "  title = {Regard: the attention microscope},",
@@ -96,10 +117,12 @@ export function ExportMenu({ view }: { view: ViewName }) {
         <button type="button" onClick={() => void act("png")}>PNG</button>
         <button type="button" onClick={() => void act("svg")}>SVG</button>
         {by("pdf") && <button type="button" onClick={() => void act("pdf")}>PDF</button>}
-        {shownGrid.value && <button type="button" onClick={() => void act("csv")}>CSV</button>}
+        <button type="button" onClick={() => void act("csv")}>CSV</button>
         {by("json") && <button type="button" onClick={() => void act("json")}>JSON</button>}
+        <button type="button" onClick={() => void copyFigure()}>Copy figure</button>
         <button type="button" onClick={() => copy(location.href)}>Copy link</button>
         <button type="button" onClick={() => copy(citation)}>Copy citation (BibTeX)</button>
+        <span role="status">{said.value}</span>
       </div>
     </details>
   );

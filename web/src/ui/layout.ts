@@ -23,10 +23,20 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 // At most `most` graphemes, the last an ellipsis where something was cut.
 export function elide(text: string, most: number): string {
+  if (text.length <= most && !/\s/u.test(text)) return text;
   const parts = [...segmenter.segment(text.replace(/\s+/gu, " "))];
   if (parts.length <= most) return parts.map((p) => p.segment).join("");
   return `${parts
     .slice(0, most - 1)
     .map((p) => p.segment)
     .join("")}…`;
+}
+
+// The direction of a text by its first letter, as dir="auto" would find it without the tokens that
+// a tokenizer added.
+export function directionOf(text: string): "ltr" | "rtl" {
+  const first = /\p{L}/u.exec(text)?.[0] ?? "";
+  return /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u.test(first)
+    ? "rtl"
+    : "ltr";
 }

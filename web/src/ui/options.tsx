@@ -51,7 +51,7 @@ export function Options({ view }: { view: ViewName }) {
           />
         </>
       )}
-      {view !== "map" && view !== "steps" && (
+      {(grid || view === "text") && (
         <Choose<Level>
           label="Level"
           value={c.level}

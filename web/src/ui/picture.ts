@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a view has drawn, as one SVG: its canvases as images, its SVG and text in their places.
-import { shownGrid } from "../lib/maps";
 
 const escaped = (text: string) =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
@@ -87,19 +86,4 @@ export function viewToSvg(view: Element): { svg: string; width: number; height: 
   const page = getComputedStyle(document.body).backgroundColor;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="${page}"/>${parts.join("")}</svg>`;
   return { svg, width, height };
-}
-
-const field = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
-
-// RFC 4180, as `regard show -o file.csv` writes it.
-export function gridToCsv(): string {
-  const grid = shownGrid.value;
-  if (!grid) return "";
-  const wide = grid.columnUnits.length;
-  const head = ["query (attends from) \\ key (attended to)", ...grid.columnUnits.map((u) => u.text)];
-  const rows = grid.rowUnits.map((unit, i) => [
-    unit.text,
-    ...[...grid.weights.subarray(i * wide, (i + 1) * wide)].map((x) => (Number.isNaN(x) ? "" : String(x))),
-  ]);
-  return [head, ...rows].map((row) => row.map(field).join(",")).join("\r\n") + "\r\n";
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two heads, models or texts side by side and their difference, aligned by words.
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { TraceSummary } from "../../data/source";
 import { headName, type HeadId, type Kind, type TraceInfo } from "../../data/types";
 import { align, type Pairing } from "../../lib/align";
 import { differenceColour, paint, paintDifference } from "../../lib/colour";
-import { percent, shade } from "../../lib/grid";
+import { percent, shade, type Grid } from "../../lib/grid";
 import { gridFor, kLongestWhole } from "../../lib/maps";
 import { choice, choose, model, models, report, theSource, trace } from "../../state";
-import { Choose, DataTable, Notes, Waiting } from "../../ui/controls";
-import { elide } from "../../ui/layout";
+import { Choose, Notes, Waiting } from "../../ui/controls";
+import { elide, useSize } from "../../ui/layout";
+import { CellPlane, kNoCell, type Cell } from "../../ui/plane";
+import { DataTable } from "../../ui/table";
 
 // The trace that is compared with; the page's own while none is chosen.
 function useOther(): TraceInfo | null {
@@ -58,6 +60,8 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
   const [busy, setBusy] = useState(false);
   const [withModel, setWithModel] = useState(model.value);
   const field = useRef<HTMLInputElement>(null);
+  const second = useRef<HTMLInputElement>(null);
+  const paired = props.own.sides[0]!.pair;
   useEffect(() => {
     theSource().traces().then(setRuns, report);
   }, [props.own.id, props.other?.id]);
@@ -72,9 +76,11 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
   };
   const run = async () => {
     const text = field.current?.value.trim() || props.own.sides[0]!.text;
+    const pair = second.current?.value.trim() || paired;
     setBusy(true);
     try {
-      const id = await theSource().run({ model: withModel, text }, () => undefined, new AbortController().signal);
+      const request = { model: withModel, text, ...(pair === null ? {} : { pair }) };
+      const id = await theSource().run(request, () => undefined, new AbortController().signal);
       choose({ other: { trace: id, head: props.head } });
     } catch (error) {
       report(error);
@@ -134,6 +140,12 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
             <label for="compare-text">on another text (empty: the same)</label>
             <input id="compare-text" ref={field} type="text" spellcheck={false} dir="auto" />
           </div>
+          {paired !== null && (
+            <div class="control grow">
+              <label for="compare-pair">and second text</label>
+              <input id="compare-pair" ref={second} type="text" spellcheck={false} dir="auto" />
+            </div>
+          )}
           <button type="submit" disabled={busy}>
             {busy ? "Running…" : "Run"}
           </button>
@@ -143,77 +155,103 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
   );
 }
 
-interface Values {
-  a: Float32Array;
-  b: Float32Array;
-  difference: Float32Array;
-}
-
 function Compared(props: { a: TraceInfo; b: TraceInfo; headA: HeadId; headB: HeadId }) {
-  const [at, setAt] = useState<{ row: number; column: number } | null>(null);
   const longest = Math.max(...[...props.a.sides, ...props.b.sides].map((s) => s.tokens.length));
   if (longest > kLongestWhole)
     return <p class="empty">Comparing draws every word; these texts have up to {longest.toLocaleString("en")} tokens, more than {kLongestWhole.toLocaleString("en")}.</p>;
   const a = gridFor(props.a, props.headA);
   const b = gridFor(props.b, props.headB);
   if (!a || !b) return <Waiting>Reading the weights…</Waiting>;
+  return <Plates a={a} b={b} nameA={named(props.a, props.headA)} nameB={named(props.b, props.headB)} />;
+}
+
+const named = (info: TraceInfo, head: HeadId) => `${info.model} ${headName(head)}: ${elide(info.sides[0]!.text, 60)}`;
+
+// Both grids on the axes of their aligned words, NaN where one of them has no such cell.
+function aligned(a: Grid, b: Grid) {
   const rows = align(a.rowUnits, b.rowUnits);
   const columns = align(a.columnUnits, b.columnUnits);
-  const cell = (grid: typeof a, i: number, j: number) =>
+  const cell = (grid: Grid, i: number, j: number) =>
     i < 0 || j < 0 ? NaN : grid.weights[i * grid.columnUnits.length + j]!;
   const n = rows.length * columns.length;
-  const values: Values = { a: new Float32Array(n), b: new Float32Array(n), difference: new Float32Array(n) };
+  const first = new Float32Array(n);
+  const second = new Float32Array(n);
+  const difference = new Float32Array(n);
   rows.forEach((r, i) =>
     columns.forEach((c, j) => {
       const k = i * columns.length + j;
-      values.a[k] = cell(a, r.a, c.a);
-      values.b[k] = cell(b, r.b, c.b);
-      values.difference[k] = values.b[k]! - values.a[k]!;
+      first[k] = cell(a, r.a, c.a);
+      second[k] = cell(b, r.b, c.b);
+      difference[k] = second[k]! - first[k]!;
     }),
   );
-  const name = (p: Pairing, side: "rowUnits" | "columnUnits") => {
-    const first = p.a >= 0 ? a[side][p.a]!.text : "–";
-    const second = p.b >= 0 ? b[side][p.b]!.text : "–";
-    return p.same ? first : `${first} / ${second}`;
+  const name = (side: "rowUnits" | "columnUnits") => (p: Pairing) => {
+    const one = p.a >= 0 ? a[side][p.a]! : null;
+    const two = p.b >= 0 ? b[side][p.b]! : null;
+    return {
+      text: p.same ? one!.text : `${one?.text ?? "–"}/${two?.text ?? "–"}`,
+      special: (one ?? two)!.special,
+    };
   };
-  const rowNames = rows.map((p) => name(p, "rowUnits"));
-  const columnNames = columns.map((p) => name(p, "columnUnits"));
-  const most = (list: Float32Array) => list.reduce((m, x) => (Math.abs(x) > m ? Math.abs(x) : m), 0);
-  const top = Math.max(most(values.a), most(values.b));
-  const apart = most(values.difference);
+  return { rows: rows.map(name("rowUnits")), columns: columns.map(name("columnUnits")), first, second, difference };
+}
+
+const most = (list: Float32Array) => list.reduce((m, x) => (Math.abs(x) > m ? Math.abs(x) : m), 0);
+const signed = (x: number) => (Number.isNaN(x) ? "–" : `${x > 0 ? "+" : ""}${percent(x).replace("-", "−")}`);
+
+function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
+  const [at, setAt] = useState<Cell | null>(null);
+  const [locked, setLocked] = useState<Cell | null>(null);
+  const [box, width] = useSize<HTMLDivElement>();
+  const { a, b } = props;
+  const values = useMemo(() => aligned(a, b), [a, b]);
+  const { rows, columns, first, second, difference } = values;
   const scale = choice.value.scale === "log" ? "log" : "linear";
-  const plates = [
-    { title: `${props.a.model} ${headName(props.headA)}`, list: values.a, diverging: false },
-    { title: `${props.b.model} ${headName(props.headB)}`, list: values.b, diverging: false },
-    { title: "second − first", list: values.difference, diverging: true },
-  ];
-  const k = at ? at.row * columns.length + at.column : -1;
-  const ranked = [...values.difference.keys()]
-    .filter((i) => !Number.isNaN(values.difference[i]!))
-    .sort((x, y) => Math.abs(values.difference[y]!) - Math.abs(values.difference[x]!));
-  const signed = (x: number) => (Number.isNaN(x) ? "–" : `${x > 0 ? "+" : ""}${percent(x)}`);
+  const apart = useMemo(() => most(difference), [difference]);
+  const images = useMemo(() => {
+    const top = Math.max(most(first), most(second));
+    const tinted = (list: Float32Array) =>
+      paint(Float32Array.from(list, (x) => shade(x, top, scale)), columns.length, rows.length);
+    const shares = Float32Array.from(difference, (x) => (apart > 0 ? x / apart : x));
+    return [tinted(first), tinted(second), paintDifference(shares, columns.length, rows.length)];
+  }, [values, scale]);
+  const shown = at ?? locked ?? kNoCell;
+  const k = shown.row * columns.length + shown.column;
+  const label = width < 480 ? 68 : 84;
+  const across = width >= 1000 ? 3 : width >= 640 ? 2 : 1;
+  const room = (width - (across - 1) * 12) / across - label - 48;
+  const cell = Math.max(2, Math.min(30, Math.floor(room / Math.max(columns.length, 1))));
+  const lock = (c: Cell | null) =>
+    setLocked(c && locked && c.row === locked.row && c.column === locked.column ? null : c);
   return (
     <>
       <p class="readout" role="status">
-        {at
-          ? `${rowNames[at.row]} → ${columnNames[at.column]}: ${percent(values.a[k]!)} and ${percent(values.b[k]!)}, ${signed(values.difference[k]!)}`
-          : "Point at a cell of any of the three."}
+        {k >= 0 ? (
+          <>
+            <bdi>{rows[shown.row]!.text}</bdi> → <bdi>{columns[shown.column]!.text}</bdi>: {percent(first[k]!)} and{" "}
+            {percent(second[k]!)}, <b>{signed(difference[k]!)}</b>
+          </>
+        ) : (
+          "Point at a cell of any of the three, or move with the arrow keys."
+        )}
       </p>
-      <div class="plates">
-        {plates.map((plate) => (
-          <Plate
-            key={plate.title}
-            title={plate.title}
-            rowNames={rowNames}
-            columnNames={columnNames}
-            image={
-              plate.diverging
-                ? paintDifference(Float32Array.from(plate.list, (x) => (apart > 0 ? x / apart : x)), columns.length, rows.length)
-                : paint(Float32Array.from(plate.list, (x) => shade(x, top, scale)), columns.length, rows.length)
-            }
-            at={at}
-            onPoint={setAt}
-          />
+      <div class="plates" ref={box}>
+        {[props.nameA, props.nameB, "second − first"].map((title, i) => (
+          <figure class="plate" key={i}>
+            <figcaption>{title}</figcaption>
+            <CellPlane
+              name={title}
+              rows={rows}
+              columns={columns}
+              image={images[i]!}
+              cell={cell}
+              label={label}
+              shown={shown}
+              locked={locked ?? kNoCell}
+              onPoint={setAt}
+              onLock={lock}
+            />
+          </figure>
         ))}
       </div>
       <div class="legend">
@@ -229,73 +267,20 @@ function Compared(props: { a: TraceInfo; b: TraceInfo; headA: HeadId; headB: Hea
       </div>
       <Notes notes={a.notes} />
       <DataTable
-        caption="The largest differences"
-        columns={["attends to", "first", "second", "difference"]}
-        rows={ranked.slice(0, 60).map((i) => ({
-          name: rowNames[Math.floor(i / columns.length)]!,
-          cells: [columnNames[i % columns.length]!, percent(values.a[i]!), percent(values.b[i]!), signed(values.difference[i]!)],
-        }))}
+        table={() => ({
+          caption: "Both weights of every link, the largest difference first",
+          columns: ["query (attends from)", "key (attended to)", "first", "second", "difference"],
+          rows: [...difference.keys()]
+            .sort((x, y) => (Math.abs(difference[y]!) || 0) - (Math.abs(difference[x]!) || 0))
+            .map((i) => [
+              rows[Math.floor(i / columns.length)]!.text,
+              columns[i % columns.length]!.text,
+              first[i]!,
+              second[i]!,
+              difference[i]!,
+            ]),
+        })}
       />
     </>
-  );
-}
-
-function Plate(props: {
-  title: string;
-  rowNames: string[];
-  columnNames: string[];
-  image: ImageData;
-  at: { row: number; column: number } | null;
-  onPoint: (at: { row: number; column: number } | null) => void;
-}) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const rows = props.rowNames.length;
-  const columns = props.columnNames.length;
-  useLayoutEffect(() => {
-    const target = canvas.current!;
-    target.width = Math.max(columns, 1);
-    target.height = Math.max(rows, 1);
-    target.getContext("2d")?.putImageData(props.image, 0, 0);
-  });
-  const size = Math.max(2, Math.min(26, Math.floor(400 / Math.max(columns, 1))));
-  const label = 78;
-  const font = Math.min(13, Math.max(9, size - 2));
-  const every = Math.max(1, Math.ceil(9 / size));
-  const point = (event: MouseEvent) => {
-    const place = canvas.current!.getBoundingClientRect();
-    const row = Math.floor((event.clientY - place.top) / size);
-    const column = Math.floor((event.clientX - place.left) / size);
-    props.onPoint(row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null);
-  };
-  return (
-    <figure class="plate">
-      <figcaption>{props.title}</figcaption>
-      <div class="heatmap-frame" style={{ gridTemplateColumns: `${label}px ${size * columns}px`, gridTemplateRows: `0 ${label}px ${size * rows}px` }}>
-        <svg class="labels compare-columns" width={size * columns} height={label} aria-hidden="true">
-          {props.columnNames.map((text, j) =>
-            j % every === 0 || j === props.at?.column ? (
-              <text key={j} class={j === props.at?.column ? "on" : ""} font-size={font} transform={`translate(${(j + 0.5) * size + font / 3} ${label - 4}) rotate(-60)`}>
-                {elide(text, 12)}
-              </text>
-            ) : null,
-          )}
-        </svg>
-        <svg class="labels compare-rows" width={label} height={size * rows} aria-hidden="true">
-          {props.rowNames.map((text, i) =>
-            i % every === 0 || i === props.at?.row ? (
-              <text key={i} class={i === props.at?.row ? "on" : ""} font-size={font} text-anchor="end" x={label - 6} y={(i + 0.5) * size + font / 3}>
-                {elide(text, 12)}
-              </text>
-            ) : null,
-          )}
-        </svg>
-        <div class="plane" onMouseMove={point} onMouseLeave={() => props.onPoint(null)}>
-          <canvas ref={canvas} role="img" aria-label={props.title} style={{ width: `${size * columns}px`, height: `${size * rows}px` }} />
-          {props.at && (
-            <div class="locked" style={{ left: props.at.column * size, top: props.at.row * size, width: size, height: size }} />
-          )}
-        </div>
-      </div>
-    </figure>
   );
 }

@@ -5,7 +5,9 @@ import { useEffect, useState } from "preact/hooks";
 import { textOn, weightColour } from "../../lib/colour";
 import { percent, shade } from "../../lib/grid";
 import { axes, choice, choose, report, theSource, trace } from "../../state";
-import { DataTable, Slider, Waiting } from "../../ui/controls";
+import { Slider, Waiting } from "../../ui/controls";
+import { directionOf } from "../../ui/layout";
+import { DataTable } from "../../ui/table";
 
 export function Generated() {
   const info = trace.value;
@@ -47,28 +49,32 @@ export function Generated() {
         About to write <b>{written.text}</b>, the model looked from <b>{side.tokens[row]!.text}</b> at the tokens below; the darkest has{" "}
         {percent(most)}.
       </p>
-      <div class="paragraph" dir="auto">
+      <div class="paragraph" dir={directionOf(both.key.text)}>
         {both.key.tokens.map((token, i) => {
           const t = weights ? shade(weights[i] ?? 0, most, choice.value.scale === "log" ? "log" : "linear") : 0;
-          return (
-            <span
-              key={i}
-              class={`run${i === row ? " chosen" : ""}${side === both.key && i >= first ? " made" : ""}${side === both.key && i > row ? " later" : ""}`}
-              style={t > 0 ? { background: weightColour(t), color: textOn(t) } : {}}
-            >
-              {token.text.replace(/[▁Ġ]/gu, " ")}
-            </span>
+          const own = side === both.key;
+          const props = {
+            class: `run${i === row && own ? " chosen" : ""}${own && i >= first ? " made" : ""}${own && i > row ? " later" : ""}`,
+            style: t > 0 ? { background: weightColour(t), color: textOn(t) } : {},
+            children: token.text.replace(/[▁Ġ]/gu, " "),
+          };
+          // A generated token opens the step that wrote it.
+          return own && i >= first ? (
+            <button key={i} type="button" aria-label={`step of ${token.text}`} onClick={() => choose({ row: i - 1 })} {...props} />
+          ) : (
+            <span key={i} {...props} />
           );
         })}
       </div>
       {weights && (
         <DataTable
-          caption={`What ${side.tokens[row]!.text} attended to`}
-          columns={["weight"]}
-          rows={[...weights.keys()]
-            .sort((a, b) => weights[b]! - weights[a]!)
-            .slice(0, 100)
-            .map((i) => ({ name: both.key.tokens[i]!.text, cells: [percent(weights[i]!)] }))}
+          table={() => ({
+            caption: `What ${side.tokens[row]!.text} attended to`,
+            columns: ["key (attended to)", "weight"],
+            rows: [...weights.keys()]
+              .sort((a, b) => weights[b]! - weights[a]!)
+              .map((i) => [both.key.tokens[i]!.text, weights[i]!]),
+          })}
         />
       )}
     </section>

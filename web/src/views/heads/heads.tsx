@@ -5,9 +5,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { headName, sameHead, type HeadId, type HeadMeasure } from "../../data/types";
 import { paint } from "../../lib/colour";
-import { percent, shades } from "../../lib/grid";
+import { percent, shades, type Grid } from "../../lib/grid";
 import { choice, choose, chooseHead, measures, report, theSource, trace } from "../../state";
-import { Choose, DataTable, Waiting } from "../../ui/controls";
+import { Choose, Slider } from "../../ui/controls";
+import { useSize } from "../../ui/layout";
+import { DataTable } from "../../ui/table";
 
 const kThumbnail = 48; // cells a side at most
 
@@ -25,7 +27,7 @@ const kMeasures = [
 type MeasureKey = (typeof kMeasures)[number]["key"];
 
 function valueOf(m: HeadMeasure, key: MeasureKey): number {
-  if (key === "layer") return -(m.head.layer * 4096 + m.head.head);
+  if (key === "layer") return m.head.layer;
   if (key === "link") return m.link?.weight ?? 0;
   return m[key];
 }
@@ -44,19 +46,36 @@ function said(m: HeadMeasure, key: MeasureKey): string {
   return percent(m[key]);
 }
 
+type Filter = Exclude<MeasureKey, "layer"> | "none";
+
 export function Heads() {
   const [by, setBy] = useState<MeasureKey>("layer");
   const [ascending, setAscending] = useState(false);
   const [only, setOnly] = useState("all");
+  const [filter, setFilter] = useState<Filter>("none");
+  const [most, setMost] = useState(false); // at most, instead of at least
+  const [share, setShare] = useState(0.5); // of the way from the smallest to the largest
+  const [box, width] = useSize<HTMLUListElement>();
   const info = trace.value;
-  const list = measures.value;
   if (!info) return null;
-  if (list.length === 0) return <Waiting>Measuring the heads…</Waiting>;
-  const layers = [...new Set(list.map((m) => `${m.head.kind} ${m.head.layer}`))];
+  const measured = new Map(measures.value.map((m) => [headName(m.head), m]));
+  const all = info.layers.flatMap((l) => l.heads.map((head): HeadId => ({ kind: l.kind, layer: l.layer, head })));
+  const layerOf = (h: HeadId) => (h.kind === "self" ? `layer ${h.layer}` : `${h.kind} ${h.layer}`);
+  const value = (h: HeadId, key: MeasureKey) => {
+    const m = measured.get(headName(h));
+    return m ? valueOf(m, key) : 0;
+  };
+  const range = filter === "none" ? [0, 0] : [Math.min, Math.max].map((f) => f(...all.map((h) => value(h, filter))));
+  const bound = range[0]! + share * (range[1]! - range[0]!);
+  const passes = (h: HeadId) =>
+    filter === "none" || (most ? value(h, filter) <= bound : value(h, filter) >= bound);
   const direction = ascending ? 1 : -1;
-  const shown = list
-    .filter((m) => only === "all" || `${m.head.kind} ${m.head.layer}` === only)
-    .sort((a, b) => direction * (valueOf(a, by) - valueOf(b, by)));
+  const shown = all
+    .filter((h) => (only === "all" || layerOf(h) === only) && passes(h))
+    .sort((a, b) => (by === "layer" ? -direction * (all.indexOf(a) - all.indexOf(b)) : direction * (value(a, by) - value(b, by))));
+  // In the model's order a row is a layer, where there is room.
+  const wide = Math.max(...info.layers.map((l) => l.heads.length));
+  const inRows = by === "layer" && filter === "none" && !ascending && width >= 82 * wide;
   const measure = kMeasures.find((m) => m.key === by)!;
   return (
     <section class="heads" aria-label="All heads">
@@ -74,44 +93,72 @@ export function Heads() {
             { value: "down", text: by === "layer" ? "first to last" : "largest first" },
             { value: "up", text: by === "layer" ? "last to first" : "smallest first" },
           ]}
-          onChange={(value) => setAscending(value === "up")}
+          onChange={(chosen) => setAscending(chosen === "up")}
         />
         <Choose
           label="Layers"
           value={only}
-          options={[
-            { value: "all", text: "all" },
-            ...layers.map((l) => ({ value: l, text: l.replace(/^self /, "layer ") })),
-          ]}
+          options={[{ value: "all", text: "all" }, ...[...new Set(all.map(layerOf))].map((l) => ({ value: l, text: l }))]}
           onChange={setOnly}
         />
-        <span class="muted">{measure.what}</span>
+        <Choose<Filter>
+          label="Only heads by"
+          value={filter}
+          options={[
+            { value: "none", text: "no measure" },
+            ...kMeasures.flatMap((m) => (m.key === "layer" ? [] : [{ value: m.key, text: m.title }])),
+          ]}
+          onChange={setFilter}
+        />
+        {filter !== "none" && (
+          <>
+            <Choose
+              label="that is"
+              value={most ? "most" : "least"}
+              options={[
+                { value: "least", text: "at least" },
+                { value: "most", text: "at most" },
+              ]}
+              onChange={(chosen) => setMost(chosen === "most")}
+            />
+            <Slider label="Bound" value={share} min={0} max={1} step={0.02} text={bound.toFixed(2)} onInput={setShare} />
+          </>
+        )}
       </div>
-      <ul class="thumbnails">
-        {shown.map((m) => (
-          <li key={headName(m.head)}>
-            <button
-              type="button"
-              class={choice.value.head && sameHead(choice.value.head, m.head) ? "thumbnail on" : "thumbnail"}
-              onClick={() => {
-                chooseHead(m.head);
-                choose({ view: "heatmap" });
-              }}
-            >
-              <Thumbnail trace={info.id} head={m.head} />
-              <b>{headName(m.head)}</b>
-              <span>{said(m, by)}</span>
-            </button>
-          </li>
-        ))}
+      <p class="muted" role="status">
+        {shown.length} of {all.length} heads{by === "layer" ? "" : `; ${measure.title}: ${measure.what}`}
+        {measured.size === 0 && "; measuring…"}
+      </p>
+      <ul ref={box} class="thumbnails" style={inRows ? { gridTemplateColumns: `repeat(${wide}, 1fr)`, gap: "8px" } : {}}>
+        {shown.map((head) => {
+          const m = measured.get(headName(head));
+          return (
+            <li key={headName(head)}>
+              <button
+                type="button"
+                class={choice.value.head && sameHead(choice.value.head, head) ? "thumbnail on" : "thumbnail"}
+                onClick={() => {
+                  chooseHead(head);
+                  choose({ view: "heatmap" }, false);
+                }}
+              >
+                <Thumbnail trace={info.id} head={head} />
+                <b>{headName(head)}</b>
+                <span>{m ? said(m, by) : "…"}</span>
+              </button>
+            </li>
+          );
+        })}
       </ul>
       <DataTable
-        caption="Measures of every head"
-        columns={kMeasures.slice(1).map((m) => m.title)}
-        rows={shown.map((m) => ({
-          name: headName(m.head),
-          cells: kMeasures.slice(1).map((k) => said(m, k.key)),
-        }))}
+        table={() => ({
+          caption: "Measures of the heads shown",
+          columns: ["head", ...kMeasures.slice(1).map((m) => m.title), "link"],
+          rows: shown.map((head) => {
+            const m = measured.get(headName(head));
+            return [headName(head), ...kMeasures.slice(1).map((k) => value(head, k.key)), m?.link ? said(m, "link") : ""];
+          }),
+        })}
       />
     </section>
   );
@@ -143,7 +190,7 @@ function Thumbnail(props: { trace: string; head: HeadId }) {
         "max",
         abort.signal,
       );
-      const grid = {
+      const grid: Grid = {
         rowUnits: new Array(tile.rows),
         columnUnits: new Array(tile.columns),
         weights: tile.cells,
@@ -158,7 +205,7 @@ function Thumbnail(props: { trace: string; head: HeadId }) {
       if (!entries.some((e) => e.isIntersecting)) return;
       observer.disconnect();
       draw().catch(report);
-    });
+    }, { rootMargin: "3000px 0px" });
     observer.observe(target);
     return () => {
       observer.disconnect();

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two columns of words joined by lines whose opacity is the weight; any number of heads, each with
+// Two columns of words joined by lines whose strength is the weight; any number of heads, each with
 // its colour. Hover isolates a word, a click locks it.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { headName, sameHead, type HeadId } from "../../data/types";
+import { headName, sameHead, type HeadId, type Unit } from "../../data/types";
 import { headColour } from "../../lib/colour";
-import { percent, type Grid } from "../../lib/grid";
+import { unitOfToken, type Grid } from "../../lib/grid";
 import { gridOf, tooLong } from "../../lib/maps";
-import { choice, choose, dark, hover, layer, trace } from "../../state";
-import { DataTable, Notes, Waiting } from "../../ui/controls";
+import { choice, choose, clearHover, dark, hover, layer, trace } from "../../state";
+import { Notes, Waiting } from "../../ui/controls";
 import { elide, useSize } from "../../ui/layout";
+import { DataTable } from "../../ui/table";
 import { TooLong } from "../../ui/too_long";
 
 const kRowHeight = 24;
 const kFaintest = 0.02; // lines below this share of the strongest are left out
+const kMostLines = 4000; // drawn at once
 
 interface Shown {
   head: HeadId;
   colour: string;
   grid: Grid;
+}
+interface Line {
+  colour: string;
+  row: number;
+  column: number;
+  share: number; // of the strongest weight shown
 }
 
 export function Links() {
@@ -36,53 +44,96 @@ export function Links() {
   const shown = soloed.length > 0 ? soloed : ready;
   return (
     <section class="links" aria-label="Links">
-      <HeadChips solo={solo} onSolo={setSolo} />
+      <HeadChips solo={soloed.length > 0 ? solo : null} onSolo={setSolo} />
       <Drawing shown={shown} />
       <Notes notes={ready[0].grid.notes} />
-      <LinkTable shown={shown} />
+      <DataTable
+        table={() => ({
+          caption: "The links of the heads shown, strongest first",
+          columns: ["query (attends from)", "key (attended to)", "weight", "head"],
+          rows: linesOf(shown, 0).map((l) => [
+            shown[0]!.grid.rowUnits[l.row]!.text,
+            shown[0]!.grid.columnUnits[l.column]!.text,
+            l.share * strongestOf(shown),
+            headName(shown.find((one) => one.colour === l.colour)!.head),
+          ]),
+        })}
+      />
     </section>
   );
 }
 
-// One button a head of the layer: click shows or hides it, double-click shows it alone.
+function strongestOf(shown: Shown[]): number {
+  return Math.max(...shown.map((one) => one.grid.weights.reduce((a, b) => (b > a ? b : a), 0)), 1e-9);
+}
+
+// Lines of at least a share of the strongest, strongest first.
+function linesOf(shown: Shown[], faintest: number): Line[] {
+  const strongest = strongestOf(shown);
+  const lines: Line[] = [];
+  for (const { colour, grid } of shown) {
+    const wide = grid.columnUnits.length;
+    grid.weights.forEach((weight, at) => {
+      const share = weight / strongest;
+      if (share > faintest) lines.push({ colour, row: Math.floor(at / wide), column: at % wide, share });
+    });
+  }
+  return lines.sort((a, b) => b.share - a.share);
+}
+
+// One button a head of the layer: click shows or hides it, with Shift (or a double click) it is
+// shown alone.
 function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) => void }) {
   const at = layer.value;
   const chosen = choice.value.heads;
   if (!at) return null;
   const here = at.heads.map((head) => ({ kind: at.kind, layer: at.layer, head }));
   const elsewhere = chosen.filter((h) => !here.some((other) => sameHead(h, other)));
-  const toggle = (head: HeadId) => {
-    const on = chosen.some((h) => sameHead(h, head));
-    if (on && chosen.length === 1) return;
-    const heads = on ? chosen.filter((h) => !sameHead(h, head)) : [...chosen, head];
+  const toggle = (head: HeadId, to: boolean) => {
+    if (!to && chosen.length === 1) return;
+    const heads = to ? [...chosen.filter((h) => !sameHead(h, head)), head] : chosen.filter((h) => !sameHead(h, head));
     choose({ heads, head: heads[0]! });
   };
+  const alone = (head: HeadId) => {
+    if (!chosen.some((h) => sameHead(h, head))) toggle(head, true);
+    props.onSolo(props.solo && sameHead(head, props.solo) ? null : head);
+  };
   return (
-    <div class="chips" role="group" aria-label="Heads shown: click shows or hides, double-click shows one alone">
+    <div class="chips" role="group" aria-label="Heads: click shows or hides, Shift and click shows one alone">
       {[...here, ...elsewhere].map((head) => {
         const index = chosen.findIndex((h) => sameHead(h, head));
-        const alone = props.solo !== null && sameHead(head, props.solo);
+        const solo = props.solo !== null && sameHead(head, props.solo);
         return (
           <button
             key={headName(head)}
             type="button"
-            class={alone ? "chip alone" : "chip"}
+            class={solo ? "chip alone" : "chip"}
             aria-pressed={index >= 0}
             style={index >= 0 ? { "--chip": headColour(index, dark.value) } : {}}
-            onClick={() => toggle(head)}
-            onDblClick={() => {
-              if (!chosen.some((h) => sameHead(h, head))) toggle(head);
-              props.onSolo(alone ? null : head);
+            onClick={(event) => {
+              if (event.shiftKey) alone(head);
+              else if (event.detail !== 2) toggle(head, index < 0);
             }}
+            onDblClick={(event) => !event.shiftKey && alone(head)}
           >
             {headName(head)}
+            {solo && <small> alone</small>}
           </button>
         );
       })}
-      <button type="button" onClick={() => choose({ heads: [choice.value.head!, ...here.filter((h) => !sameHead(h, choice.value.head!))] })}>
+      <button
+        type="button"
+        onClick={() => choose({ heads: [choice.value.head!, ...here.filter((h) => !sameHead(h, choice.value.head!))] })}
+      >
         All of the layer
       </button>
-      <button type="button" onClick={() => (props.onSolo(null), choose({ heads: [choice.value.head!] }))}>
+      <button
+        type="button"
+        onClick={() => {
+          props.onSolo(null);
+          choose({ heads: [choice.value.head!] });
+        }}
+      >
         One
       </button>
     </div>
@@ -91,110 +142,109 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
 
 function Drawing({ shown }: { shown: Shown[] }) {
   const [box, width] = useSize<HTMLDivElement>();
-  useEffect(() => () => void (hover.value = { row: null, column: null }), []);
-  const first = shown[0]!.grid;
-  const rows = first.rowUnits;
-  const columns = first.columnUnits;
+  useEffect(() => clearHover, []);
+  const { rowUnits: rows, columnUnits: columns } = shown[0]!.grid;
   const height = Math.max(rows.length, columns.length) * kRowHeight;
-  const side = Math.min(180, Math.max(84, width * 0.26));
-  const indexOf = (units: typeof rows, token: number | null) =>
-    token === null ? -1 : units.findIndex((unit) => unit.tokens.includes(token));
-  const row = indexOf(rows, hover.value.row ?? (hover.value.column === null ? choice.value.row : null));
-  const column = indexOf(columns, hover.value.column);
-  const strongest = Math.max(...shown.map((one) => one.grid.weights.reduce((a, b) => (b > a ? b : a), 0)), 1e-9);
+  const side = Math.min(200, Math.max(84, width * 0.26));
+  const key = shown.map((one) => `${headName(one.head)} ${one.colour}`).join();
+  const lines = useMemo(() => linesOf(shown, kFaintest), [key, ...shown.map((one) => one.grid)]);
+
+  const pointed = hover.value.row !== null || hover.value.column !== null;
+  const row = unitOfToken(rows, pointed ? hover.value.row : choice.value.row);
+  const column = unitOfToken(columns, pointed ? hover.value.column : choice.value.row === null ? choice.value.column : null);
+  const isolated = row >= 0 || column >= 0;
+  const own = isolated ? lines.filter((l) => (row < 0 || l.row === row) && (column < 0 || l.column === column)) : [];
+
   const middle = (i: number) => (i + 0.5) * kRowHeight;
-  const lines: preact.JSX.Element[] = [];
-  shown.forEach(({ head, colour, grid }) => {
-    const wide = grid.columnUnits.length;
-    for (let i = 0; i < grid.rowUnits.length; ++i) {
-      if (row >= 0 && i !== row) continue;
-      for (let j = 0; j < wide; ++j) {
-        if (column >= 0 && j !== column) continue;
-        const share = grid.weights[i * wide + j]! / strongest;
-        if (!(share > kFaintest)) continue;
-        lines.push(
-          <line
-            key={`${headName(head)} ${i} ${j}`}
-            x1={side + 4}
-            y1={middle(i)}
-            x2={width - side - 4}
-            y2={middle(j)}
-            stroke={colour}
-            stroke-width={2}
-            stroke-opacity={share}
-          />,
-        );
-      }
-    }
-  });
-  const word = (axis: "row" | "column", i: number) => {
-    const unit = (axis === "row" ? rows : columns)[i]!;
-    const token = unit.tokens[0] ?? null;
-    const on = axis === "row" ? row === i : column === i;
-    const locked = indexOf(axis === "row" ? rows : columns, choice.value[axis]) === i;
-    const show = () => (hover.value = axis === "row" ? { row: token, column: null } : { row: null, column: token });
+  const path = ({ colour, row: i, column: j, share }: Line) => {
+    const from = side + 6;
+    const to = width - side - 6;
+    const bend = (to - from) * 0.4;
     return (
-      <button
-        key={i}
-        type="button"
-        class={`word ${axis}${on ? " on" : ""}${unit.special ? " special" : ""}`}
-        style={{ top: `${i * kRowHeight}px`, width: `${side}px`, height: `${kRowHeight}px` }}
-        aria-pressed={locked}
-        onMouseEnter={show}
-        onFocus={show}
-        onMouseLeave={() => (hover.value = { row: null, column: null })}
-        onBlur={() => (hover.value = { row: null, column: null })}
-        onClick={() => choose({ [axis]: locked ? null : token })}
-      >
-        {shown.map(({ head, colour, grid }) => {
-          const w =
-            axis === "row" && column >= 0
-              ? grid.weights[i * columns.length + column]!
-              : axis === "column" && row >= 0
-                ? grid.weights[row * columns.length + i]!
-                : 0;
-          return <i key={headName(head)} class="swatch" style={{ background: colour, opacity: w / strongest || 0 }} />;
-        })}
-        <bdi>{elide(unit.text, 18)}</bdi>
-      </button>
+      <path
+        key={`${colour} ${i} ${j}`}
+        d={`M${from} ${middle(i)}C${from + bend} ${middle(i)} ${to - bend} ${middle(j)} ${to} ${middle(j)}`}
+        stroke={colour}
+        stroke-width={1 + 2 * share}
+        stroke-opacity={share}
+      />
     );
   };
+  const every = useMemo(() => lines.slice(0, kMostLines).map(path), [lines, width]);
+  // How much each word on the other side gets, a bar a head.
+  const bars = own.map((l) => {
+    const at = shown.findIndex((one) => one.colour === l.colour);
+    const wide = Math.max(2, Math.min(7, 40 / shown.length));
+    const [x, i] = row >= 0 ? [width - side - 2 + at * wide, l.column] : [side - 2 - (at + 1) * wide, l.row];
+    return (
+      <rect
+        key={`${l.colour} ${i}`}
+        x={x}
+        y={middle(i) + 8 - 16 * l.share}
+        width={wide - 1}
+        height={16 * l.share}
+        fill={l.colour}
+      />
+    );
+  });
+  const words = useMemo(
+    () => (
+      <>
+        <div class="words left">{rows.map((unit, i) => <Word key={i} unit={unit} i={i} axis="row" width={side} />)}</div>
+        <div class="words right">
+          {columns.map((unit, i) => <Word key={i} unit={unit} i={i} axis="column" width={side} />)}
+        </div>
+      </>
+    ),
+    [rows, columns, side],
+  );
+  const mark = (i: number, left: number) =>
+    i >= 0 && <div class="word-mark" style={{ top: i * kRowHeight, left, width: side, height: kRowHeight }} />;
   return (
     <>
       <div class="links-titles" aria-hidden="true">
-        <span>query (attends from)</span>
-        <span>key (attended to)</span>
+        <span style={{ width: `${side}px` }}>query (attends from)</span>
+        <span style={{ width: `${side}px` }}>key (attended to)</span>
       </div>
       <div ref={box} class="links-drawing" style={{ height: `${height}px` }}>
-        <svg width={width} height={height} aria-hidden="true">
-          {lines}
+        <svg width={width} height={height} fill="none" aria-hidden="true">
+          <g style={isolated ? { display: "none" } : {}}>{every}</g>
+          {own.map(path)}
+          {bars}
         </svg>
-        <div class="words left">{rows.map((_, i) => word("row", i))}</div>
-        <div class="words right">{columns.map((_, i) => word("column", i))}</div>
+        {mark(row, 0)}
+        {mark(column, width - side)}
+        {words}
       </div>
+      {lines.length > kMostLines && (
+        <p class="muted">
+          The {kMostLines.toLocaleString("en")} strongest of {lines.length.toLocaleString("en")} lines are drawn; point at a word
+          for all of its own.
+        </p>
+      )}
     </>
   );
 }
 
-function LinkTable({ shown }: { shown: Shown[] }) {
-  const links = shown.flatMap(({ head, grid }) => {
-    const wide = grid.columnUnits.length;
-    return [...grid.weights.keys()].map((at) => ({
-      head,
-      from: grid.rowUnits[Math.floor(at / wide)]!.text,
-      to: grid.columnUnits[at % wide]!.text,
-      weight: grid.weights[at]!,
-    }));
-  });
-  links.sort((a, b) => (b.weight || 0) - (a.weight || 0));
+function Word(props: { unit: Unit; i: number; axis: "row" | "column"; width: number }) {
+  const { unit, axis } = props;
+  const token = unit.tokens[0] ?? null;
+  const chosen = choice.value[axis];
+  const locked = chosen !== null && unit.tokens.includes(chosen);
+  const show = () => (hover.value = axis === "row" ? { row: token, column: null } : { row: null, column: token });
   return (
-    <DataTable
-      caption="The strongest links of the heads shown"
-      columns={["attends to", "weight", "head"]}
-      rows={links.slice(0, 60).map((l) => ({
-        name: l.from,
-        cells: [l.to, percent(l.weight), headName(l.head)],
-      }))}
-    />
+    <button
+      type="button"
+      class={unit.special ? "word special" : "word"}
+      style={{ top: `${props.i * kRowHeight}px`, width: `${props.width}px`, height: `${kRowHeight}px` }}
+      aria-pressed={locked}
+      onMouseEnter={show}
+      onFocus={show}
+      onMouseLeave={clearHover}
+      onBlur={clearHover}
+      onClick={() => choose({ [axis]: locked ? null : token })}
+    >
+      <bdi>{elide(unit.text, 20)}</bdi>
+    </button>
   );
 }

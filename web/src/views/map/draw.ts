@@ -18,28 +18,31 @@ export interface Scene {
   columns: number;
   query: Side;
   key: Side;
-  dark: boolean;
+  colours: { page: string; ink: string; accent: string; font: string };
   row: number | null;
   column: number | null;
 }
 
-interface InSight {
+export interface InSight {
   firstRow: number;
   lastRow: number;
   firstColumn: number;
   lastColumn: number;
+  pixels: number; // CSS pixels of one token
+  level: number; // of the tiles wanted
+  sharpening: boolean;
 }
 
-// Draws, asks for the tiles in sight, and says in words what is in sight.
-export function draw(scene: Scene): string {
+// Draws, asks for the tiles in sight, and returns what is in sight.
+export function draw(scene: Scene): InSight {
   const { canvas, side, transform: t } = scene;
   const ratio = devicePixelRatio;
   const size = Math.round((side + kMargin) * ratio);
   if (canvas.width !== size) canvas.width = canvas.height = size;
   const c = canvas.getContext("2d")!;
   c.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const style = getComputedStyle(canvas);
-  c.fillStyle = style.getPropertyValue("--page");
+  const { page, ink, accent, font } = scene.colours;
+  c.fillStyle = page;
   c.fillRect(0, 0, side + kMargin, side + kMargin);
 
   const most = Math.max(scene.rows, scene.columns);
@@ -49,6 +52,9 @@ export function draw(scene: Scene): string {
     lastRow: Math.min(scene.rows, Math.ceil((side - t.y) / pixels)),
     firstColumn: Math.max(0, Math.floor(-t.x / pixels)),
     lastColumn: Math.min(scene.columns, Math.ceil((side - t.x) / pixels)),
+    pixels,
+    level: scene.tiles.levelOf(pixels * ratio),
+    sharpening: false,
   };
 
   c.save();
@@ -58,24 +64,20 @@ export function draw(scene: Scene): string {
   c.translate(kMargin + t.x, kMargin + t.y);
   c.imageSmoothingEnabled = false;
   drawTiles(c, scene, pixels, inSight);
-  drawLocked(c, scene, pixels, style.getPropertyValue("--accent"));
+  drawLocked(c, scene, pixels, accent);
   c.restore();
 
-  c.fillStyle = style.getPropertyValue("--ink");
-  c.font = `11px ${style.fontFamily}`;
+  c.fillStyle = ink;
+  c.font = `11px ${font}`;
   labels(c, scene, "column", t.x, pixels, inSight.firstColumn, inSight.lastColumn);
   labels(c, scene, "row", t.y, pixels, inSight.firstRow, inSight.lastRow);
-  smallMap(c, scene, inSight, style.getPropertyValue("--accent"));
-
-  const zoomed = pixels >= 1 ? `${pixels.toFixed(0)} pixels a token` : `${(1 / pixels).toFixed(0)} tokens a pixel`;
-  return `Rows (queries) ${inSight.firstRow} to ${inSight.lastRow}, columns (keys) ${inSight.firstColumn} to ${inSight.lastColumn}; ${zoomed}${scene.tiles.busy ? "; sharpening" : ""}.`;
+  smallMap(c, scene, inSight, accent);
+  return { ...inSight, sharpening: scene.tiles.busy };
 }
 
 function drawTiles(c: CanvasRenderingContext2D, scene: Scene, pixels: number, s: InSight): void {
   const { tiles } = scene;
-  // The level at which a cell is about a device pixel, never coarser than that.
-  const ideal = Math.ceil(tiles.top + Math.log2(Math.max(pixels * devicePixelRatio, 1e-9)));
-  const z = Math.min(Math.max(ideal, 0), tiles.top);
+  const z = s.level;
   const centre = { row: (s.firstRow + s.lastRow) / 2, column: (s.firstColumn + s.lastColumn) / 2 };
   const wanted: { z: number; i: number; j: number; distance: number }[] = [];
   for (let level = 0; level <= z; ++level) {
@@ -108,6 +110,16 @@ function drawLocked(c: CanvasRenderingContext2D, scene: Scene, pixels: number, a
   if (scene.column !== null) c.strokeRect(scene.column * pixels - (size - pixels) / 2, 0, size, far);
 }
 
+const known = new Map<string, string>();
+function labelOf(text: string): string {
+  let label = known.get(text);
+  if (label === undefined) {
+    label = elide(text.replace(/[▁Ġ]/gu, ""), 9);
+    if (known.size < 50_000) known.set(text, label);
+  }
+  return label;
+}
+
 function labels(
   c: CanvasRenderingContext2D, scene: Scene, axis: "row" | "column", offset: number, pixels: number,
   first: number, last: number,
@@ -118,7 +130,7 @@ function labels(
   for (let i = start; i < last; i += every) {
     const at = kMargin + offset + (i + 0.5) * pixels;
     if (at < kMargin || at > kMargin + scene.side) continue;
-    const word = elide(tokens[i]!.text.replace(/[▁Ġ]/gu, ""), 9);
+    const word = labelOf(tokens[i]!.text);
     const text = every > 1 ? `${word} ${i}` : word;
     c.save();
     if (axis === "row") {
@@ -145,24 +157,40 @@ function labels(
   c.restore();
 }
 
+// Where the small map is, in CSS pixels of the plane; null when the whole map is in sight anyway.
+function smallMapPlace(scene: Scene): { x: number; y: number; scale: number } | null {
+  if (scene.transform.k <= 1.01) return null;
+  const size = Math.min(132, scene.side / 4);
+  return { x: scene.side - size - 8, y: 8, scale: size / Math.max(scene.rows, scene.columns) };
+}
+
+// The cell of the small map at a place of the plane.
+export function smallMapAt(scene: Scene, x: number, y: number): { row: number; column: number } | null {
+  const place = smallMapPlace(scene);
+  if (!place) return null;
+  const row = Math.floor((y - place.y) / place.scale);
+  const column = Math.floor((x - place.x) / place.scale);
+  return row >= 0 && row < scene.rows && column >= 0 && column < scene.columns ? { row, column } : null;
+}
+
 function smallMap(c: CanvasRenderingContext2D, scene: Scene, s: InSight, accent: string): void {
-  if (scene.transform.k <= 1.01) return;
-  const size = Math.min(120, scene.side / 4);
-  const x = kMargin + scene.side - size - 8;
-  const y = kMargin + 8;
+  const place = smallMapPlace(scene);
+  if (!place) return;
+  const { scale } = place;
+  const x = kMargin + place.x;
+  const y = kMargin + place.y;
   const image = scene.tiles.get(0, 0, 0);
-  const most = Math.max(scene.rows, scene.columns);
-  const scale = size / most;
   c.save();
-  c.globalAlpha = 0.94;
-  c.fillStyle = "#fff";
-  c.fillRect(x - 1, y - 1, size + 2, size + 2);
+  c.fillStyle = scene.colours.page;
+  c.fillRect(x - 4, y - 4, scene.columns * scale + 8, scene.rows * scale + 8);
   if (image) c.drawImage(image.canvas, x, y, scene.columns * scale, scene.rows * scale);
   c.strokeStyle = accent;
+  c.lineWidth = 1;
+  c.strokeRect(x - 0.5, y - 0.5, scene.columns * scale + 1, scene.rows * scale + 1);
   c.lineWidth = 2;
-  c.strokeRect(
-    x + s.firstColumn * scale, y + s.firstRow * scale,
-    Math.max(4, (s.lastColumn - s.firstColumn) * scale), Math.max(4, (s.lastRow - s.firstRow) * scale),
-  );
+  const width = Math.max(5, (s.lastColumn - s.firstColumn) * scale);
+  const height = Math.max(5, (s.lastRow - s.firstRow) * scale);
+  const centre = (first: number, last: number, size: number) => ((first + last) / 2) * scale - size / 2;
+  c.strokeRect(x + centre(s.firstColumn, s.lastColumn, width), y + centre(s.firstRow, s.lastRow, height), width, height);
   c.restore();
 }

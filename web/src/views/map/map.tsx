@@ -3,15 +3,21 @@
 // labelled with words at every zoom, a small map of where one is, and a jump to a word.
 import { select } from "d3-selection";
 import { zoom, zoomIdentity, type ZoomBehavior, type ZoomTransform } from "d3-zoom";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { Pool, Side } from "../../data/types";
 import { percent } from "../../lib/grid";
 import { axes, choice, choose, dark, report, theSource, trace } from "../../state";
-import { Choose, DataTable, Waiting } from "../../ui/controls";
+import { Choose, Waiting } from "../../ui/controls";
 import { useSize } from "../../ui/layout";
-import { draw, kMargin, type Scene } from "./draw";
+import { DataTable } from "../../ui/table";
+import { draw, kMargin, smallMapAt, type InSight, type Scene } from "./draw";
 import { Tiles } from "./tiles";
+
+interface MapCell {
+  row: number;
+  column: number;
+}
 
 const kHeight = 640;
 
@@ -61,11 +67,21 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
   const behaviour = useRef<ZoomBehavior<HTMLCanvasElement, unknown> | null>(null);
   const frame = useRef(0);
   const [said, setSaid] = useState("");
-  const [range, setRange] = useState("");
+  const [sight, setSight] = useState<InSight | null>(null);
+  const settled = useRef(0);
   const side = Math.max(200, Math.min(width, kHeight) - kMargin);
   const scale = choice.value.scale === "log" ? "log" : "linear";
   const tiles = useRef<Tiles | null>(null);
 
+  const colours = useMemo(() => {
+    const style = getComputedStyle(document.documentElement);
+    return {
+      page: style.getPropertyValue("--page"),
+      ink: style.getPropertyValue("--ink"),
+      accent: style.getPropertyValue("--accent"),
+      font: style.fontFamily,
+    };
+  }, [dark.value]);
   const scene = (): Scene => ({
     canvas: canvas.current!,
     tiles: tiles.current!,
@@ -75,7 +91,7 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     columns,
     query: props.query,
     key: props.keySide,
-    dark: dark.value,
+    colours: colours,
     row: choice.value.row,
     column: choice.value.column,
   });
@@ -83,7 +99,10 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     if (frame.current !== 0) return;
     frame.current = requestAnimationFrame(() => {
       frame.current = 0;
-      if (canvas.current && tiles.current) setRange(draw(scene()));
+      if (!canvas.current || !tiles.current) return;
+      const seen = draw(scene());
+      clearTimeout(settled.current); // said when the picture stands still
+      settled.current = window.setTimeout(() => setSight(seen), 120);
     });
   };
 
@@ -96,6 +115,7 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     return () => {
       tiles.current?.close();
       cancelAnimationFrame(frame.current);
+      clearTimeout(settled.current);
       frame.current = 0;
     };
   }, [scale]);
@@ -104,7 +124,7 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
   useEffect(() => {
     const target = canvas.current!;
     const z = zoom<HTMLCanvasElement, unknown>()
-      .scaleExtent([1, Math.max(1, (most * 32) / side)])
+      .scaleExtent([1, Math.max(4, (most * 40) / side)])
       .extent([[0, 0], [side, side]])
       .translateExtent([[0, 0], [side, side]])
       .on("zoom", (event) => {
@@ -117,27 +137,31 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     return () => void selection.on(".zoom", null);
   }, [side, most]);
 
-  const cellAt = (event: MouseEvent) => {
+  const placeOf = (event: MouseEvent): [number, number] => {
     const place = canvas.current!.getBoundingClientRect();
+    return [event.clientX - place.left - kMargin, event.clientY - place.top - kMargin];
+  };
+  const cellAt = ([x, y]: [number, number]): MapCell | null => {
     const t = transform.current;
-    const x = (event.clientX - place.left - kMargin - t.x) / t.k;
-    const y = (event.clientY - place.top - kMargin - t.y) / t.k;
-    const column = Math.floor((x / side) * most);
-    const row = Math.floor((y / side) * most);
+    const column = Math.floor((((x - t.x) / t.k) / side) * most);
+    const row = Math.floor((((y - t.y) / t.k) / side) * most);
     return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
   };
   const asking = useRef<AbortController | null>(null);
-  const tell = (cell: { row: number; column: number } | null) => {
+  const tell = (cell: MapCell | null) => {
     asking.current?.abort();
     if (!cell) return setSaid("");
+    const names = `${props.query.tokens[cell.row]!.text} → ${props.keySide.tokens[cell.column]!.text}`;
+    const say = (weight: number) => setSaid(`${names}: ${percent(weight)} (tokens ${cell.row} and ${cell.column})`);
+    const known = tiles.current?.weight(cell.row, cell.column) ?? null;
+    if (known !== null) return say(known);
     const abort = new AbortController();
     asking.current = abort;
-    const names = `${props.query.tokens[cell.row]!.text} → ${props.keySide.tokens[cell.column]!.text}`;
     setSaid(names);
     const region = { rowBegin: cell.row, rowEnd: cell.row + 1, columnBegin: cell.column, columnEnd: cell.column + 1 };
     theSource()
       .tile(trace.value!.id, choice.value.head!, region, 1, "max", abort.signal)
-      .then((tile) => setSaid(`${names}: ${percent(tile.cells[0]!)} (tokens ${cell.row}, ${cell.column})`), () => undefined);
+      .then((tile) => say(tile.cells[0]!), () => undefined);
   };
   const go = (row: number, column: number, cells: number) => {
     const k = Math.max(1, most / cells);
@@ -158,15 +182,23 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     else if (event.key === "+" || event.key === "=") selection.call(z.scaleBy, 1.5);
     else if (event.key === "-") selection.call(z.scaleBy, 1 / 1.5);
     else if (event.key === "0" || event.key === "Home") selection.call(z.transform, zoomIdentity);
-    else return;
+    else if (event.key === "Enter" || event.key === " ") {
+      const cell = cellAt([side / 2, side / 2]);
+      if (cell) choose(cell);
+      tell(cell);
+    } else if (event.key === "Escape") {
+      choose({ row: null, column: null });
+      tell(null);
+    } else return;
     event.preventDefault();
   };
+  const range = sight ? inWords(sight) : "";
 
   return (
     <>
       <Jump query={props.query} keySide={props.keySide} go={go} />
       <p class="readout" role="status">
-        {said || "Scroll or pinch to zoom, drag to move; arrow keys, + and − work too."}
+        {said || "Scroll or pinch to zoom, drag to move; arrow keys, + and − work too, Enter reads the middle."}
       </p>
       <div ref={box} class="map-box">
         <canvas
@@ -177,30 +209,45 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
           aria-label={`Map of ${rows} by ${columns} tokens. ${range}`}
           style={{ width: `${side + kMargin}px`, height: `${side + kMargin}px` }}
           onKeyDown={onKey}
-          onMouseMove={(event) => tell(cellAt(event))}
+          onMouseMove={(event) => tell(cellAt(placeOf(event)))}
           onMouseLeave={() => tell(null)}
           onDblClick={(event) => {
-            const cell = cellAt(event);
+            const cell = cellAt(placeOf(event));
             if (cell) go(cell.row, cell.column, 64);
           }}
           onClick={(event) => {
-            const cell = cellAt(event);
+            const at = smallMapAt(scene(), ...placeOf(event));
+            if (at) return go(at.row, at.column, most / transform.current.k);
+            const cell = cellAt(placeOf(event));
             if (cell) choose(cell);
           }}
         />
       </div>
-      <p class="muted">{range}</p>
+      <p class="muted">
+        {range} A cell of several tokens is their {props.pool === "max" ? "largest" : "mean"} weight; the darkest is{" "}
+        {percent(props.strongest)} ({scale} scale).
+      </p>
       <DataTable
-        caption="What is in sight"
-        columns={["value"]}
-        rows={[
-          { name: "in sight", cells: [range] },
-          { name: "pointed at", cells: [said] },
-          { name: "largest weight of a cell in the overview", cells: [percent(props.strongest)] },
-        ]}
+        table={() => ({
+          caption: `The strongest cells in sight. ${range}`,
+          columns: ["query (attends from)", "key (attended to)", "first query", "first key", "tokens a side", "weight"],
+          rows: (sight && tiles.current ? tiles.current.strongestInSight(sight, 500) : []).map((cell) => [
+            props.query.tokens[cell.row]!.text,
+            props.keySide.tokens[cell.column]!.text,
+            String(cell.row),
+            String(cell.column),
+            String(cell.size),
+            cell.weight,
+          ]),
+        })}
       />
     </>
   );
+}
+
+function inWords(s: InSight): string {
+  const zoomed = s.pixels >= 1 ? `${s.pixels.toFixed(0)} pixels a token` : `${(1 / s.pixels).toFixed(0)} tokens a pixel`;
+  return `Rows (queries) ${s.firstRow} to ${s.lastRow}, columns (keys) ${s.firstColumn} to ${s.lastColumn}; ${zoomed}${s.sharpening ? "; sharpening" : ""}.`;
 }
 
 function Jump(props: { query: Side; keySide: Side; go: (row: number, column: number, cells: number) => void }) {

@@ -6,6 +6,7 @@ import type { HeadId, Pool } from "../../data/types";
 import type { Source } from "../../data/source";
 import { paint } from "../../lib/colour";
 import { shade } from "../../lib/grid";
+import type { InSight } from "./draw";
 
 export const kTile = 256;
 const kAtOnce = 4;
@@ -45,6 +46,36 @@ export class Tiles {
 
   extent(z: number): number {
     return kTile * 2 ** (this.top - z);
+  }
+
+  // The level at which a cell is about one device pixel, never coarser than that.
+  levelOf(pixelsOfToken: number): number {
+    const ideal = Math.ceil(this.top + Math.log2(Math.max(pixelsOfToken, 1e-9)));
+    return Math.min(Math.max(ideal, 0), this.top);
+  }
+
+  // The weight of one cell when its tile is there at full resolution.
+  weight(row: number, column: number): number | null {
+    const image = this.images.get(`${this.top} ${Math.floor(row / kTile)} ${Math.floor(column / kTile)}`);
+    return image ? image.cells[(row % kTile) * image.columns + (column % kTile)]! : null;
+  }
+
+  // The strongest cells in sight of the tiles that are there.
+  strongestInSight(s: InSight, count: number): { row: number; column: number; size: number; weight: number }[] {
+    const out: { row: number; column: number; size: number; weight: number }[] = [];
+    const extent = this.extent(s.level);
+    const size = extent / kTile;
+    for (let i = Math.floor(s.firstRow / extent); i * extent < s.lastRow; ++i)
+      for (let j = Math.floor(s.firstColumn / extent); j * extent < s.lastColumn; ++j) {
+        const image = this.images.get(`${s.level} ${i} ${j}`);
+        image?.cells.forEach((weight, at) => {
+          const row = i * extent + Math.floor(at / image.columns) * size;
+          const column = j * extent + (at % image.columns) * size;
+          const inside = row + size > s.firstRow && row < s.lastRow && column + size > s.firstColumn && column < s.lastColumn;
+          if (inside && weight > 0) out.push({ row, column, size, weight });
+        });
+      }
+    return out.sort((a, b) => b.weight - a.weight).slice(0, count);
   }
 
   get(z: number, i: number, j: number): TileImage | null {

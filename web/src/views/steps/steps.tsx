@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // One token's row of one head worked through with its real numbers: q, each k, q*k, the product,
 // scale, mask, softmax, weighted values, output.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { headName, type Explanation, type ScoreSpec } from "../../data/types";
 import { percent } from "../../lib/grid";
-import { axes, choice, choose, dark, layer, report, theSource, trace } from "../../state";
-import { Choose, DataTable, Waiting } from "../../ui/controls";
+import { axes, choice, choose, layer, report, theSource, trace } from "../../state";
+import { Choose, Waiting } from "../../ui/controls";
 import { elide } from "../../ui/layout";
+import { DataTable } from "../../ui/table";
+import { largest, Strip } from "./strip";
 import { Vector } from "./vector";
+
+const kMostKeys = 160; // drawn
+
 
 export function Steps() {
   const info = trace.value;
@@ -56,103 +61,146 @@ export function Steps() {
   );
 }
 
-const number = (x: number) => (Number.isFinite(x) ? x.toFixed(3) : x > 0 ? "∞" : "−∞");
+const number = (x: number) => (Number.isFinite(x) ? x.toFixed(3).replace("-", "−") : x > 0 ? "∞" : "−∞");
 
-function formula(score: ScoreSpec): string {
-  const parts = [`× ${+score.scale.toPrecision(4)}`];
-  if (score.cap > 0) parts.push(`soft cap ${score.cap}`);
-  if (score.alibi !== "none") parts.push("ALiBi");
+// What stands between q·k and the logit.
+function formula(score: ScoreSpec, dot: number, logit: number): string {
+  const scaled = score.scale * dot;
+  const parts = [`× ${+score.scale.toPrecision(4)} = ${number(scaled)}`];
+  if (score.cap > 0) parts.push(`soft cap ${score.cap} · tanh(x / ${score.cap})`);
+  const rest = logit - (score.cap > 0 ? score.cap * Math.tanh(scaled / score.cap) : scaled);
+  if (Math.abs(rest) > 1e-5) parts.push(`positions add ${number(rest)}`);
   return parts.join(", ");
 }
 
 function Worked({ e, names, from }: { e: Explanation; names: string[]; from: string }) {
-  const order = e.steps.map((_, i) => i);
   const [sorted, setSorted] = useState(false);
-  const seen = sorted ? [...order].sort((a, b) => e.steps[b]!.weight - e.steps[a]!.weight) : order;
-  const chosen = choice.value.column ?? order.reduce((best, i) => (e.steps[i]!.weight > e.steps[best]!.weight ? i : best), 0);
-  const most = Math.max(...e.steps.map((s) => s.weight), 1e-9);
-  const largest = Math.max(...e.steps.map((s) => (s.masked ? -Infinity : s.logit)));
-  const picked = e.steps[Math.min(chosen, e.steps.length - 1)]!;
+  const order = useMemo(() => {
+    const list = e.steps.map((_, i) => i);
+    return sorted ? list.sort((a, b) => e.steps[b]!.weight - e.steps[a]!.weight) : list;
+  }, [e, sorted]);
+  const strongest = order.reduce((best, i) => (e.steps[i]!.weight > e.steps[best]!.weight ? i : best), 0);
+  const chosen = Math.min(choice.value.column ?? strongest, e.steps.length - 1);
+  const picked = e.steps[chosen]!;
+  const to = names[picked.token] ?? "";
   const product = picked.key.map((k, i) => k * e.query[i]!);
-  const theme = dark.value;
+  const hidden = e.steps.some((s) => s.masked);
   return (
     <>
       <ol class="working">
         <li>
           <h3>
-            The query of <b>{from}</b>
+            The query of <bdi class="word-name">{from}</bdi>
           </h3>
-          <Vector numbers={e.query} label={`query of ${from}`} dark={theme} />
+          <Vector numbers={e.query} label={`query of ${from}`} />
         </li>
         <li>
           <h3>
-            Times the key of <b>{names[picked.token]}</b>, element by element
+            Times the key of <bdi class="word-name">{to}</bdi>, number by number
           </h3>
-          <Vector numbers={picked.key} label={`key of ${names[picked.token]}`} dark={theme} />
-          <Vector numbers={product} label="query × key" dark={theme} />
+          <Vector numbers={picked.key} label={`key of ${to}`} />
+          <Vector numbers={product} label="query × key" />
           <p>
-            Their sum is q·k = <b>{number(picked.dot)}</b>; {formula(e.score)} gives the logit{" "}
-            <b>{picked.masked ? "masked" : number(picked.logit)}</b>.
+            Added up, q·k = <b>{number(picked.dot)}</b>.{" "}
+            {picked.masked ? (
+              <>The mask hides this key: its logit is −∞ and its weight 0.</>
+            ) : (
+              <>
+                {formula(e.score, picked.dot, picked.logit)}; so the logit is <b>{number(picked.logit)}</b>.
+              </>
+            )}
           </p>
         </li>
         <li>
-          <h3>Softmax over all keys</h3>
+          <h3>Softmax over every key</h3>
           <p>
-            weight = exp(logit − lse), with lse = ln Σ exp(logit) = <b>{number(e.lse)}</b>. For{" "}
-            {names[picked.token]}: exp({picked.masked ? "−∞" : number(picked.logit)} − {number(e.lse)}) ={" "}
-            <b>{percent(picked.weight)}</b>
+            weight = exp(logit − lse), where lse = ln Σ exp(logit) = <b>{number(e.lse)}</b> over the keys that{" "}
+            <bdi>{from}</bdi> may see. For <bdi>{to}</bdi>: exp({picked.masked ? "−∞" : number(picked.logit)} − {number(e.lse)}) ={" "}
+            <b>{percent(picked.weight)}</b>.{hidden && " Masked keys are left out."}
           </p>
           <label class="toggle">
             <input type="checkbox" checked={sorted} onChange={(event) => setSorted(event.currentTarget.checked)} /> largest first
           </label>
-          <div class="bars" role="list" aria-label={`Weights of ${from}`}>
-            {seen.slice(0, 400).map((i) => {
-              const s = e.steps[i]!;
-              return (
-                <button
-                  key={i}
-                  type="button"
-                  role="listitem"
-                  class={i === picked.token ? "bar on" : "bar"}
-                  onClick={() => choose({ column: i })}
-                  aria-label={`${names[i]}: weight ${percent(s.weight)}`}
-                >
-                  <span class="bar-name">{elide(names[i]!, 16)}</span>
-                  <span class="bar-number">{number(s.dot)}</span>
-                  <span class="bar-number">{s.masked ? "masked" : number(s.logit)}</span>
-                  <span class="bar-track">
-                    <span class="bar-fill" style={{ width: `${(100 * s.weight) / most}%` }} />
-                  </span>
-                  <span class="bar-number">{percent(s.weight)}</span>
-                </button>
-              );
-            })}
-          </div>
-          <p class="muted">
-            Columns: key, q·k, logit, weight. The largest logit is {number(largest)}; the program subtracts it before exp, which changes nothing.
-          </p>
+          <Keys e={e} names={names} order={order} chosen={chosen} />
         </li>
         {e.output.length > 0 && (
           <li>
             <h3>What flows on: values, weighted and added</h3>
-            <Vector numbers={picked.value} label={`value of ${names[picked.token]}`} dark={theme} />
-            <Vector
-              numbers={picked.value.map((v) => v * picked.weight)}
-              label={`× ${percent(picked.weight)}`}
-              dark={theme}
-            />
-            <Vector numbers={e.output} label={`output of ${headName(e.head)} for ${from}`} dark={theme} />
+            <Vector numbers={picked.value} label={`value of ${to}`} />
+            <Vector numbers={picked.value.map((v) => v * picked.weight)} label={`value of ${to} × ${percent(picked.weight)}`} />
+            <Vector numbers={e.output} label={`output of ${headName(e.head)} for ${from}: the sum over all keys`} />
           </li>
         )}
       </ol>
       <DataTable
-        caption={`Every key seen by ${from} in ${headName(e.head)}`}
-        columns={["q·k", "logit", "weight"]}
-        rows={e.steps.slice(0, 2000).map((s) => ({
-          name: names[s.token] ?? "",
-          cells: [number(s.dot), s.masked ? "masked" : number(s.logit), percent(s.weight)],
-        }))}
+        table={() => ({
+          caption: `Every key seen by ${from} in ${headName(e.head)}`,
+          columns: ["key (attended to)", "q·k", "logit", "weight"],
+          rows: e.steps.map((s) => [names[s.token] ?? "", s.dot, s.masked ? "masked" : s.logit, s.weight]),
+        })}
       />
+    </>
+  );
+}
+
+// Each key with its picture, its product with the query, its numbers and its value.
+function Keys(props: { e: Explanation; names: string[]; order: number[]; chosen: number }) {
+  const { e, names } = props;
+  const most = useMemo(() => {
+    const of = (list: (s: Explanation["steps"][number]) => number[]) => largest(e.steps.flatMap(list));
+    return {
+      key: of((s) => s.key),
+      product: of((s) => s.key.map((k, i) => k * e.query[i]!)),
+      value: of((s) => s.value),
+      weight: largest(e.steps.map((s) => s.weight)) || 1,
+    };
+  }, [e]);
+  const valued = e.output.length > 0;
+  return (
+    <>
+      <div class={valued ? "keys valued" : "keys"}>
+        <div class="key-row titles" aria-hidden="true">
+          <span>key</span>
+          <span class="wide">its numbers</span>
+          <span class="wide">query × key</span>
+          <span class="figure">q·k</span>
+          <span class="figure">logit</span>
+          <span>weight</span>
+          <span class="figure" />
+          {valued && <span class="wide">value</span>}
+        </div>
+        <ol>
+          {props.order.slice(0, kMostKeys).map((i) => {
+            const s = e.steps[i]!;
+            return (
+              <li key={i}>
+                <button
+                  type="button"
+                  class="key-row"
+                  aria-pressed={i === props.chosen}
+                  onClick={() => choose({ column: i })}
+                >
+                  <bdi class="key-name">{elide(names[i]!, 16)}</bdi>
+                  <Strip numbers={s.key} most={most.key} />
+                  <Strip numbers={s.key.map((k, d) => k * e.query[d]!)} most={most.product} />
+                  <span class="figure">{number(s.dot)}</span>
+                  <span class="figure">{s.masked ? "masked" : number(s.logit)}</span>
+                  <span class="bar-track">
+                    <span class="bar-fill" style={{ width: `${(100 * s.weight) / most.weight}%` }} />
+                  </span>
+                  <span class="figure">{percent(s.weight)}</span>
+                  {valued && <Strip numbers={s.value} most={most.value} />}
+                </button>
+              </li>
+            );
+          })}
+        </ol>
+      </div>
+      {props.order.length > kMostKeys && (
+        <p class="muted">
+          {kMostKeys} of {props.order.length.toLocaleString("en")} keys are drawn; the table has them all.
+        </p>
+      )}
     </>
   );
 }

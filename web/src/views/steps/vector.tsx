@@ -1,46 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// A picture of a vector: one cell a number, orange below zero and blue above, stronger further from
-// zero; the numbers on hover and to screen readers.
+// One vector large: its picture, its numbers on hover and to screen readers.
 import { useState } from "preact/hooks";
 
-export function Vector(props: { numbers: readonly number[]; label: string; dark: boolean }) {
+import { differenceColour } from "../../lib/colour";
+import { largest } from "./strip";
+
+export function Vector(props: { numbers: readonly number[]; label: string }) {
   const [at, setAt] = useState<number | null>(null);
-  const most = Math.max(...props.numbers.map(Math.abs), 1e-12);
-  const n = props.numbers.length;
-  const colour = (x: number) => {
-    const hue = x < 0 ? 55 : 250;
-    const share = Math.abs(x) / most;
-    const lightness = props.dark ? 0.28 + 0.52 * share : 0.97 - 0.5 * share;
-    return `oklch(${lightness} ${0.15 * share} ${hue})`;
-  };
-  const width = Math.max(4, Math.min(16, Math.floor(640 / Math.max(n, 1))));
+  const { numbers, label } = props;
+  const n = numbers.length;
+  const most = largest(numbers) || 1;
   return (
     <figure class="vector">
       <figcaption>
-        {props.label}{" "}
+        <bdi>{label}</bdi>{" "}
         <span class="muted">
-          [{n}]{at !== null && ` · ${at}: ${props.numbers[at]!.toFixed(4)}`}
+          {at === null ? `${n} numbers, up to ±${most.toFixed(3)}` : `[${at}] = ${numbers[at]!.toFixed(5)}`}
         </span>
       </figcaption>
       <svg
-        width={n * width}
-        height={22}
+        viewBox={`0 0 ${n} 1`}
+        preserveAspectRatio="none"
+        style={{ width: `min(100%, ${n * 14}px)` }}
         role="img"
-        aria-label={`${props.label}: ${props.numbers.slice(0, 64).map((x) => x.toFixed(3)).join(", ")}`}
+        aria-label={`${label}: ${numbers.slice(0, 64).map((x) => x.toFixed(3)).join(", ")}${n > 64 ? ", and more" : ""}`}
         onMouseLeave={() => setAt(null)}
       >
-        {props.numbers.map((x, i) => (
-          <rect
-            key={i}
-            x={i * width}
-            y={0}
-            width={Math.max(width - 1, 2)}
-            height={22}
-            fill={colour(x)}
-            onMouseEnter={() => setAt(i)}
-          >
-            <title>{x.toFixed(5)}</title>
-          </rect>
+        {numbers.map((x, i) => (
+          <rect key={i} x={i} y={0} width={1} height={1} fill={differenceColour(x / most)} onMouseEnter={() => setAt(i)} />
         ))}
       </svg>
     </figure>

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text itself, each word coloured by what the chosen word attends to, or is attended from.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { Side, Unit } from "../../data/types";
 import { textOn, weightColour } from "../../lib/colour";
 import { percent, shade, unitOfToken } from "../../lib/grid";
-import { axes, choice, choose, hover, report, theSource, trace } from "../../state";
-import { Choose, DataTable, Waiting } from "../../ui/controls";
+import { axes, choice, choose, clearHover, hover, report, theSource, trace } from "../../state";
+import { Choose, Waiting } from "../../ui/controls";
+import { directionOf } from "../../ui/layout";
+import { DataTable } from "../../ui/table";
 
 type Direction = "to" | "from";
 const kMost = 20000; // words drawn
@@ -67,18 +69,19 @@ export function TextView() {
   const otherwise = strongest && direction === "to" ? (both?.query.words[strongest.query]?.tokens[0] ?? first) : first;
   const token = pointed ?? locked ?? otherwise;
   const weights = useWeights(token, direction);
-  useEffect(() => () => void (hover.value = { row: null, column: null }), []);
+  useEffect(() => clearHover, []);
   if (!trace.value || !both) return <Waiting>Reading the trace…</Waiting>;
   const others = direction === "to" ? both.columns : both.rows;
-  const unit = own[unitOfToken(own, token)];
+  const chosen = unitOfToken(own, token);
+  const unit = own[chosen];
   const side = direction === "to" ? both.query : both.key;
   const other = direction === "to" ? both.key : both.query;
   const most = weights ? weights.reduce((a, b) => Math.max(a, b), 0) : 0;
   const scale = choice.value.scale === "log" ? "log" : "linear";
-  const tint = (i: number) => (weights ? shade(weights[i]!, most, scale) : 0);
+  const tints = weights ? Float32Array.from(weights, (x) => shade(x, most, scale)) : null;
   const pick = (i: number) => {
     const t = own[i]!.tokens[0]!;
-    choose({ [axis]: locked === t ? null : t });
+    choose({ [axis]: choice.value[axis] === t ? null : t });
   };
   const show = (i: number | null) => {
     const t = i === null ? null : (own[i]?.tokens[0] ?? null);
@@ -100,85 +103,113 @@ export function TextView() {
       <p class="readout" role="status">
         {unit && (
           <>
-            <b>{unit.text}</b> {direction === "to" ? "attends to the words below" : "is attended from the words below"}; the darkest has{" "}
-            {percent(most)}. Point at another word, or click to keep one.
+            <bdi class="word-name">{unit.text}</bdi>{" "}
+            {direction === "to" ? "attends to the words below" : "is attended to from the words below"}; the darkest has{" "}
+            <b>{percent(most)}</b>. Point at another word, or click to keep one.
           </>
         )}
       </p>
       {side === other ? (
-        <Paragraph side={side} units={own} chosen={unit} tint={tint} onPick={pick} onShow={show} />
+        <Paragraph side={side} units={own} chosen={chosen} tints={tints} onPick={pick} onShow={show} />
       ) : (
         <>
           <h3>{side.name}</h3>
-          <Paragraph side={side} units={own} chosen={unit} tint={() => NaN} onPick={pick} onShow={show} />
+          <Paragraph side={side} units={own} chosen={chosen} tints={null} onPick={pick} onShow={show} />
           <h3>{other.name}</h3>
-          <Paragraph side={other} units={others} chosen={undefined} tint={tint} />
+          <Paragraph side={other} units={others} chosen={-1} tints={tints} />
         </>
       )}
       {weights && (
         <DataTable
-          caption={`Weights of ${unit?.text ?? ""}`}
-          columns={["weight"]}
-          rows={[...weights.keys()]
-            .sort((a, b) => weights[b]! - weights[a]!)
-            .slice(0, 200)
-            .map((i) => ({ name: others[i]!.text, cells: [percent(weights[i]!)] }))}
+          table={() => ({
+            caption: `Weights of ${unit?.text ?? ""}`,
+            columns: [direction === "to" ? "key (attended to)" : "query (attends from)", "weight"],
+            rows: [...weights.keys()].sort((a, b) => weights[b]! - weights[a]!).map((i) => [others[i]!.text, weights[i]!]),
+          })}
         />
       )}
     </section>
   );
 }
 
-// The words in their places, with what stands between them.
+// The words in their places, with what stands between them. They are laid out once; colours come
+// and go on the elements that are there.
 function Paragraph(props: {
   side: Side;
   units: Unit[];
-  chosen: Unit | undefined;
-  tint: (i: number) => number;
+  chosen: number;
+  tints: Float32Array | null;
   onPick?: (i: number) => void;
   onShow?: (i: number | null) => void;
 }) {
-  const texts = [props.side.text, props.side.pair ?? ""].map((t) => utf8.encode(t));
+  const box = useRef<HTMLDivElement>(null);
+  const act = useRef(props);
+  act.current = props;
+  const active = props.onPick !== undefined;
+  const words = useMemo(() => laidOut(props.side, props.units.slice(0, kMost), active), [props.side, props.units, active]);
+  useLayoutEffect(() => {
+    const { tints, chosen } = props;
+    box.current!.querySelectorAll<HTMLElement>("[data-unit]").forEach((element, i) => {
+      const t = tints?.[i] ?? 0;
+      const background = t > 0 ? weightColour(t) : "";
+      if (element.style.background !== background) {
+        element.style.background = background;
+        element.style.color = t > 0 ? textOn(t) : "";
+      }
+      if (!active) return;
+      element.classList.toggle("chosen", i === chosen);
+      element.setAttribute("aria-pressed", String(i === chosen));
+    });
+  }, [words, props.tints, props.chosen]);
+  const unitOf = (event: Event) => {
+    const name = (event.target as HTMLElement).closest<HTMLElement>("[data-unit]")?.dataset["unit"];
+    return name === undefined ? null : Number(name);
+  };
+  return (
+    <div
+      ref={box}
+      class="paragraph"
+      dir={directionOf(props.side.text)}
+      onClick={(event) => {
+        const i = unitOf(event);
+        if (i !== null) act.current.onPick?.(i);
+      }}
+      onMouseOver={(event) => act.current.onShow?.(unitOf(event))}
+      onMouseLeave={() => act.current.onShow?.(null)}
+    >
+      {words}
+      {props.units.length > kMost && (
+        <p class="muted">Only the first {kMost.toLocaleString("en")} words are drawn here; the map holds them all.</p>
+      )}
+    </div>
+  );
+}
+
+function laidOut(side: Side, units: Unit[], active: boolean): preact.JSX.Element[] {
+  const texts = [side.text, side.pair ?? ""].map((t) => utf8.encode(t));
   const ends = [0, 0];
   const parts: preact.JSX.Element[] = [];
-  const cut = props.units.length > kMost;
-  props.units.slice(0, kMost).forEach((unit, i) => {
+  units.forEach((unit, i) => {
     const bytes = unit.sequence >= 0 ? texts[unit.sequence] : undefined;
     if (bytes) {
       const gap = fromUtf8.decode(bytes.subarray(ends[unit.sequence], unit.start));
       if (gap !== "") parts.push(<span key={`gap ${i}`}>{gap}</span>);
       ends[unit.sequence] = Math.max(ends[unit.sequence]!, unit.end);
     }
-    const t = props.tint(i);
-    const style = Number.isNaN(t) || t <= 0 ? {} : { background: weightColour(t), color: textOn(t) };
-    const classes = `run${unit.special ? " special" : ""}${unit === props.chosen ? " chosen" : ""}`;
     const text = bytes ? fromUtf8.decode(bytes.subarray(unit.start, unit.end)) || unit.text : unit.text;
+    const name = unit.special ? "run special" : "run";
     parts.push(
-      props.onPick ? (
-        <button
-          key={i}
-          type="button"
-          class={classes}
-          style={style}
-          aria-pressed={unit === props.chosen}
-          onClick={() => props.onPick?.(i)}
-          onMouseEnter={() => props.onShow?.(i)}
-          onMouseLeave={() => props.onShow?.(null)}
-        >
+      active ? (
+        <button key={i} type="button" class={name} data-unit={i}>
           {text}
         </button>
       ) : (
-        <span key={i} class={classes} style={style}>
+        <span key={i} class={name} data-unit={i}>
           {text}
         </span>
       ),
     );
     if (unit.special) parts.push(<span key={`after ${i}`}> </span>);
   });
-  return (
-    <div class="paragraph" dir="auto">
-      {parts}
-      {cut && <p class="muted">Only the first {kMost} words are drawn here; the map holds them all.</p>}
-    </div>
-  );
+  return parts;
 }
