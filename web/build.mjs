@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds the page into dist/ (committed: the program embeds it), or with --tests the unit tests
-// into build/tests/.
+// into build/tests/, with --browser those that need a browser into build/browser/.
 import { build } from "esbuild";
 import { copyFile, readdir } from "node:fs/promises";
 
 const common = { bundle: true, target: "es2022", charset: "utf8", legalComments: "none", logLevel: "warning" };
 
-if (process.argv.includes("--tests")) {
-  const tests = (await readdir("tests")).filter((name) => name.endsWith(".test.ts"));
+const kTests = { "--tests": ["tests", "build/tests"], "--browser": ["tests/browser", "build/browser"] };
+const wanted = kTests[process.argv[2]];
+if (wanted) {
+  const [from, to] = wanted;
+  const names = (await readdir(from)).filter((name) => name.endsWith(".test.ts"));
   await build({
     ...common,
-    entryPoints: tests.map((name) => `tests/${name}`),
-    outdir: "build/tests",
+    entryPoints: names.map((name) => `${from}/${name}`),
+    outdir: to,
     outExtension: { ".js": ".mjs" },
     format: "esm",
     platform: "node",
+    packages: "external",
   });
 } else {
   await build({
