@@ -203,6 +203,14 @@ Trace run(Context& context, const RunRequest& request) {
   return trace;
 }
 
+Trace open_input(Context& context, const InputOptions& options, const std::string& trace) {
+  if (trace.empty()) return run(context, run_request(options));
+  if (options.text || options.ids) throw usage("TEXT or --ids, --trace: expected one of them");
+  if (!options.model.empty() || options.pair || options.truncate)
+    throw usage("--model, --pair, --truncate: go with TEXT, not with --trace");
+  return context.session().open_trace(trace);
+}
+
 std::string read_argument(const std::string& argument) {
   if (argument == "-") return read_all(STDIN_FILENO, "standard input");
   if (argument.size() > 1 && argument.front() == '@') return read_named(argument.substr(1));

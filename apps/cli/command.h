@@ -80,6 +80,8 @@ class ProgressLine {
 };
 // Runs with progress on a terminal, marking the time of each part.
 Trace run(Context& context, const RunRequest& request);
+// The trace in a file (`--trace`) when one is named, else a run on the text.
+Trace open_input(Context& context, const InputOptions& options, const std::string& trace);
 
 // An argument as typed, "-" for standard input, "@name" for a file.
 std::string read_argument(const std::string& argument);
@@ -112,6 +114,7 @@ void add_record(CLI::App& app, Context& context);
 void add_tile(CLI::App& app, Context& context);
 void add_tokenize(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
+void add_heads(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 

@@ -27,13 +27,7 @@ void explain_word(Context& context, const Options& options) {
   request.word = options.word;
 
   Session& session = context.session();
-  if (!options.trace.empty() && (options.input.text || options.input.ids))
-    throw Error("TEXT or --ids, --trace: expected one of them", Error::Kind::kUsage);
-  if (!options.trace.empty() &&
-      (!options.input.model.empty() || options.input.pair || options.input.truncate))
-    throw Error("--model, --pair, --truncate: go with TEXT, not with --trace", Error::Kind::kUsage);
-  Trace trace = options.trace.empty() ? run(context, run_request(options.input))
-                                      : session.open_trace(options.trace);
+  Trace trace = open_input(context, options.input, options.trace);
   const View view = session.view(trace, request);
   const HeadMap& shown = view.heads.front();
   const Unit& unit = view.units[static_cast<std::size_t>(view.row.value())];

@@ -11,6 +11,7 @@
 
 #include "regard/analysis/explain.h"
 #include "regard/analysis/head_choice.h"
+#include "regard/analysis/head_measures.h"
 #include "regard/analysis/view.h"
 #include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
@@ -232,6 +233,54 @@ TEST(StrongestLinks, NameEachPairOnceWithItsBestHead) {
   EXPECT_EQ(strongest_links(trace, trace.heads(), units_of(trace, Level::kWord), 1).size(), 1u);
 }
 
+TEST(HeadMeasures, SayWhatEachHeadDoes) {
+  Trace trace = sink_and_link();
+  trace.tokens[0].special = true;
+  const std::vector<HeadMeasures> heads = measure_heads(trace, trace.heads());
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[0].head, (HeadId{0, 0}));  // the sink
+  EXPECT_EQ(heads[0].entropy, 0);
+  EXPECT_EQ(heads[0].distance, 2);  // (0 + 1 + 2 + 3 + 4) / 5
+  EXPECT_EQ(heads[0].first, 1);
+  EXPECT_EQ(heads[0].special, 1);
+  EXPECT_NEAR(heads[0].same, 0.2, 1e-6);
+  EXPECT_NEAR(heads[0].previous, 0.2, 1e-6);
+  EXPECT_FALSE(heads[0].link.has_value());
+  // Four uniform rows of ln 5, one of 0.8 and four times 0.05.
+  const double last = -(0.8 * std::log2(0.8) + 0.2 * std::log2(0.05));
+  EXPECT_NEAR(heads[1].entropy, (4 * std::log2(5.0) + last) / 5, 1e-5);
+  EXPECT_NEAR(heads[1].next, 4 * 0.2 / 5, 1e-6);
+  EXPECT_NEAR(heads[1].previous, (3 * 0.2 + 0.05) / 5, 1e-6);
+}
+
+TEST(HeadMeasures, NameTheStrongestLinkOfEachHeadAndSortByAnyMeasure) {
+  const Trace trace = sink_and_link();
+  std::vector<HeadMeasures> heads = measure_heads(trace, trace.heads());
+  EXPECT_FALSE(heads[0].link.has_value());
+  ASSERT_TRUE(heads[1].link.has_value());
+  EXPECT_EQ(heads[1].link->query, 4);
+  EXPECT_EQ(heads[1].link->key, 0);
+  EXPECT_EQ(heads[1].link->weight, 0.8f);
+  sort_heads("entropy", &heads);
+  EXPECT_EQ(heads[0].head, (HeadId{0, 1}));
+  sort_heads("first", &heads);
+  EXPECT_EQ(heads[0].head, (HeadId{0, 0}));
+  sort_heads("link", &heads);
+  EXPECT_EQ(heads[0].head, (HeadId{0, 1}));
+  EXPECT_THROW(sort_heads("beauty", &heads), Error);
+}
+
+TEST(HeadMeasures, OfCrossAttentionHaveNoPositions) {
+  Trace trace = sink_and_link();
+  trace.kind = AttentionKind::kCross;
+  trace.keys_side = TokenSide{};
+  trace.keys_side->tokens = trace.tokens;
+  const std::vector<HeadMeasures> heads = measure_heads(trace, {{0, 0}});
+  EXPECT_EQ(heads[0].first, 1);
+  EXPECT_TRUE(std::isnan(heads[0].distance));
+  EXPECT_TRUE(std::isnan(heads[0].previous));
+}
+
 View view_of(std::vector<float> weights, std::size_t n) {
   View view;
   view.units.resize(n);
@@ -295,6 +344,10 @@ TEST(Explain, WorksOneCausalRowThrough) {
   EXPECT_TRUE(one.steps[2].masked);
   EXPECT_EQ(one.steps[2].weight, 0.0);
   EXPECT_NEAR(one.output.at(0), 6.0f, 1e-6f);
+  const Explanation few = explain(trace, {0, 0}, 2, 1);  // of three equal weights the first
+  ASSERT_EQ(few.steps.size(), 1u);
+  EXPECT_EQ(few.steps[0].token, 0);
+  EXPECT_NEAR(few.output.at(0), 14.0f / 3, 1e-6f);  // of all of them
   EXPECT_THROW(explain(trace, {0, 0}, 3), Error);
   EXPECT_THROW(explain(trace, {0, 7}, 0), Error);
 }

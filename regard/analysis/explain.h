@@ -29,11 +29,12 @@ struct Explanation {
     std::vector<float> value;     // [value_dim]; empty when values were not recorded
     std::vector<float> weighted;  // weight * value
   };
-  std::vector<Step> steps;    // one per key, in order
-  std::vector<float> output;  // sum of weighted; empty without values
+  std::vector<Step> steps;    // by key: one each, or the heaviest ones
+  std::vector<float> output;  // sum of weighted over all keys; empty without values
 };
 
-// Throws Error when the head or token is not in the trace.
-Explanation explain(const Trace& trace, HeadId head, std::int64_t token);
+// most: at most so many steps, those of the largest weights; 0: all. Throws Error when the head or
+// token is not in the trace.
+Explanation explain(const Trace& trace, HeadId head, std::int64_t token, std::size_t most = 0);
 
 }  // namespace regard

@@ -95,6 +95,15 @@ class Links {
     }
   }
 
+  // The candidate of the largest score; its score is 0 when there is none.
+  Scored best(HeadId head) const {
+    Scored best;
+    score(head, [&](const Scored& one) {
+      if (one.score > best.score) best = one;
+    });
+    return best;
+  }
+
  private:
   // ln(distance) of two words of one text that are apart and no copies, 1 of words of two texts; 0:
   // no candidate.
@@ -121,10 +130,10 @@ HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among, con
   if (among.empty()) throw Error("head: expected at least one to choose from, found none");
   const Links links(trace, units, std::nullopt, cancel);
   Scored best;
-  for (const HeadId head : among)
-    links.score(head, [&](const Scored& one) {
-      if (one.score > best.score) best = one;
-    });
+  for (const HeadId head : among) {
+    const Scored one = links.best(head);
+    if (one.score > best.score) best = one;
+  }
   if (best.score == 0)
     return {among.front(),
             {0, 0, 0, among.front()},
@@ -174,6 +183,19 @@ std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>&
     if (seen.insert(words).second) links.push_back(one.link);
   }
   return links;
+}
+
+std::vector<std::optional<Link>> strongest_link_of_each(const Trace& trace,
+                                                        const std::vector<HeadId>& heads,
+                                                        const Axes& units,
+                                                        const CancelToken* cancel) {
+  const Links links(trace, units, std::nullopt, cancel);
+  std::vector<std::optional<Link>> best;
+  for (const HeadId head : heads) {
+    const Scored one = links.best(head);
+    best.push_back(one.score > 0 ? std::optional(one.link) : std::nullopt);
+  }
+  return best;
 }
 
 }  // namespace regard

@@ -33,4 +33,11 @@ std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>&
                                   std::optional<std::int64_t> row = std::nullopt,
                                   const CancelToken* cancel = nullptr);
 
+// The strongest content link of each head by itself, in the order of `heads`; nothing where no
+// link scores above 0.
+std::vector<std::optional<Link>> strongest_link_of_each(const Trace& trace,
+                                                        const std::vector<HeadId>& heads,
+                                                        const Axes& units,
+                                                        const CancelToken* cancel = nullptr);
+
 }  // namespace regard

@@ -113,6 +113,11 @@ std::vector<Unit> units_of(const TokenSide& side, Level level) {
   return units;
 }
 
+std::vector<Unit> words_of(const Trace& trace, const TokenSide& side) {
+  const bool given = !trace.layers.empty() && trace.layers.begin()->second.weights.data != nullptr;
+  return units_of(side, given ? Level::kToken : Level::kWord);
+}
+
 HeadMap head_map(const Trace& trace, HeadId id, const Axes& units) {
   HeadMap map;
   map.id = id;

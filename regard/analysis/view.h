@@ -43,6 +43,9 @@ struct Axes {
   const std::vector<Unit>& columns;
 };
 
+// The words of one side of a trace; the labels of weights that were given are words as they stand.
+std::vector<Unit> words_of(const Trace& trace, const TokenSide& side);
+
 // A word without its case (Unicode's full case folding): equal for copies of one word.
 std::string fold_case(const std::string& text);
 

@@ -36,6 +36,19 @@ struct WeightedKey {
 // 1e-6 of the sum is missing, the rounding of float weights. Throws Error (usage) for other shares.
 std::vector<WeightedKey> fewest_holding(std::span<const float> row, double share);
 
+// What the rows of a map do, each a mean over the rows that see anything (docs/mathematics.md,
+// "Measures of a head"). By position query q stands at key q + columns - rows.
+struct MapMeasures {
+  std::int64_t rows = 0;  // that see anything
+  double entropy = 0;     // of the row divided by its sum, in bits
+  double distance = 0;    // |key - query| weighted by the row divided by its sum
+  double previous = 0;  // weight of the key before the query's own position; 0 where there is none
+  double next = 0;      // of the one after
+  double same = 0;      // of the one there
+  double first = 0;     // of key 0
+  double marked = 0;    // of all marked keys together
+};
+
 // Non-owning: record, overview or matrix must outlive it. Everything is computed on all cores.
 // Recomputed logits are the forward pass's bits on one instruction set. Functions that recompute
 // throw Error naming query and key when a weight comes out NaN or above 1 (a record whose parts do
@@ -73,6 +86,11 @@ class AttentionMap {
   // Sum of each row (column) of the region over its columns (rows).
   std::vector<float> row_sums(const Region& region, const CancelToken* cancel = nullptr) const;
   std::vector<float> column_sums(const Region& region, const CancelToken* cancel = nullptr) const;
+
+  // One pass over the map, a block at a time; nothing of its size is held. marked: [columns], or
+  // empty for none. Given weights below 0 count as 0.
+  MapMeasures measures(std::span<const std::uint8_t> marked,
+                       const CancelToken* cancel = nullptr) const;
 
   // The region pooled to size x size cells (row-major): cell (i, j) pools rows
   // [i * h, (i + 1) * h) and columns [j * w, (j + 1) * w) of the region, h and w = extent / size

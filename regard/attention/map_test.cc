@@ -365,5 +365,76 @@ TEST(Map, AHeadOf131072TokensIsExactWhereverOneLooks) {
   }
 }
 
+// The measures by their definition, over dense weights in double precision.
+MapMeasures measured(const std::vector<double>& weights, std::int64_t rows, std::int64_t columns,
+                     const std::vector<std::uint8_t>& marked) {
+  MapMeasures mean;
+  for (std::int64_t q = 0; q < rows; ++q) {
+    const double* row = weights.data() + q * columns;
+    double total = 0;
+    for (std::int64_t k = 0; k < columns; ++k) total += row[k];
+    if (total == 0) continue;
+    ++mean.rows;
+    const std::int64_t position = q + columns - rows;
+    for (std::int64_t k = 0; k < columns; ++k) {
+      const double p = row[k] / total;
+      if (p > 0) mean.entropy -= p * std::log2(p);
+      mean.distance += p * static_cast<double>(std::abs(k - position));
+      if (k == position - 1) mean.previous += row[k];
+      if (k == position + 1) mean.next += row[k];
+      if (k == position) mean.same += row[k];
+      if (k == 0) mean.first += row[k];
+      if (!marked.empty() && marked[static_cast<std::size_t>(k)] != 0) mean.marked += row[k];
+    }
+  }
+  for (double* value : {&mean.entropy, &mean.distance, &mean.previous, &mean.next, &mean.same,
+                        &mean.first, &mean.marked})
+    *value /= static_cast<double>(std::max<std::int64_t>(1, mean.rows));
+  return mean;
+}
+
+void expect_measures(const MapMeasures& found, const MapMeasures& expected) {
+  EXPECT_EQ(found.rows, expected.rows);
+  EXPECT_NEAR(found.entropy, expected.entropy, 1e-5 * (1 + expected.entropy));
+  EXPECT_NEAR(found.distance, expected.distance, 1e-5 * (1 + expected.distance));
+  EXPECT_NEAR(found.previous, expected.previous, 1e-6);
+  EXPECT_NEAR(found.next, expected.next, 1e-6);
+  EXPECT_NEAR(found.same, expected.same, 1e-6);
+  EXPECT_NEAR(found.first, expected.first, 1e-6);
+  EXPECT_NEAR(found.marked, expected.marked, 1e-6);
+}
+
+TEST_P(Map, MeasuresEqualThoseOfDenseWeightsInDoublePrecision) {
+  for (const ScoreSpec& spec : {ScoreSpec{.scale = 0.25f}, ScoreSpec{.scale = 4.0f, .causal = true},
+                                ScoreSpec{.scale = 0.25f, .window = 40}})
+    for (const std::int64_t n : {1, 2, 65, 600}) {
+      SCOPED_TRACE(n);
+      const Recorded r(n, spec);
+      std::vector<std::uint8_t> marked(static_cast<std::size_t>(n));
+      marked.front() = marked.back() = 1;
+      expect_measures(AttentionMap(r.head()).measures(marked), measured(r.weights, n, n, marked));
+      expect_measures(AttentionMap(r.head()).measures({}), measured(r.weights, n, n, {}));
+    }
+}
+
+TEST(GivenWeights, MeasuresLeaveOutRowsThatSeeNothingAndCountPositionsFromTheEnd) {
+  // Two queries at positions 1 and 2 of three keys; the second sees nothing.
+  const std::vector<float> weights = {0.5f, 0.25f, 0.25f, 0, 0, 0};
+  const MapMeasures one =
+      AttentionMap(weights.data(), 2, 3).measures(std::vector<std::uint8_t>{0, 0, 1});
+  EXPECT_EQ(one.rows, 1);
+  EXPECT_NEAR(one.entropy, 1.5, 1e-6);
+  EXPECT_NEAR(one.distance, 0.75, 1e-6);
+  EXPECT_EQ(one.previous, 0.5);
+  EXPECT_EQ(one.same, 0.25);
+  EXPECT_EQ(one.next, 0.25);
+  EXPECT_EQ(one.first, 0.5);
+  EXPECT_EQ(one.marked, 0.25);
+  EXPECT_THROW(AttentionMap(weights.data(), 2, 3).measures(std::vector<std::uint8_t>{0}), Error);
+  CancelToken cancel;
+  cancel.cancel();
+  EXPECT_THROW(AttentionMap(weights.data(), 2, 3).measures({}, &cancel), Error);
+}
+
 }  // namespace
 }  // namespace regard

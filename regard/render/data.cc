@@ -6,71 +6,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "regard/platform/error.h"
-#include "regard/platform/json.h"
 #include "regard/render/labels.h"
+#include "regard/render/writer.h"
 
 namespace regard {
 namespace {
-
-// Collects small pieces and hands them on in large ones.
-class Writer {
- public:
-  explicit Writer(const Sink& sink) : sink_(sink) {}
-  void text(std::string_view bytes) {
-    buffer_ += bytes;
-    if (buffer_.size() >= 1 << 16) flush();
-  }
-  void flush() {
-    if (!buffer_.empty()) sink_(buffer_);
-    buffer_.clear();
-  }
-  // JSON and CSV have no word for what is not finite.
-  template <typename Float>
-  void number(Float value) {
-    text(std::isfinite(value) ? fmt::format("{}", value) : std::string("null"));
-  }
-  void quoted(std::string_view value) { text(json_quoted(value)); }
-  template <typename Float>
-  void numbers(const Float* values, std::size_t count) {
-    text("[");
-    for (std::size_t i = 0; i < count; ++i) {
-      if (i > 0) text(",");
-      number(values[i]);
-    }
-    text("]");
-  }
-  // "[", visit of each element with commas between, "]".
-  template <typename Range, typename Visit>
-  void list(const Range& range, const Visit& visit) {
-    text("[");
-    bool first = true;
-    for (const auto& element : range) {
-      if (!first) text(",");
-      first = false;
-      visit(element);
-    }
-    text("]");
-  }
-
- private:
-  const Sink& sink_;
-  std::string buffer_;
-};
-
-void put_units(Writer& out, const std::vector<Unit>& units) {
-  out.list(units, [&](const Unit& unit) {
-    out.text("\n{\"text\":");
-    out.quoted(unit.text);
-    out.text(fmt::format(",\"start\":{},\"end\":{},\"tokens\":", unit.span.start, unit.span.end));
-    out.list(unit.tokens, [&](std::int64_t token) { out.text(fmt::format("{}", token)); });
-    out.text("}");
-  });
-}
 
 void put_tokens(Writer& out, const std::vector<Token>& tokens, bool pair) {
   out.list(tokens, [&](const Token& token) {
@@ -117,32 +60,6 @@ void put_heads(Writer& out, const std::vector<HeadMap>& heads) {
   });
 }
 
-void put_notes(Writer& out, const std::vector<std::string>& notes) {
-  out.text(",\n\"notes\":");
-  out.list(notes, [&](const std::string& note) { out.quoted(note); });
-}
-
-void put_text(Writer& out, const std::string& text, const std::optional<std::string>& pair) {
-  out.text("\"text\":");
-  out.quoted(text);
-  if (!pair) return;
-  out.text(",\n\"pair\":");
-  out.quoted(*pair);
-}
-
-// What is the same at the head of every document.
-template <typename Source>
-void put_source(Writer& out, const Source& source) {
-  out.text(fmt::format("{{\"format\":{},\"model\":", kJsonFormat));
-  out.quoted(source.model);
-  if (source.kind != AttentionKind::kSelf) {
-    out.text(",\n\"kind\":");
-    out.quoted(name_of(source.kind));
-  }
-  out.text(",\n");
-  put_text(out, source.text, source.pair);
-}
-
 void put_side(Writer& out, const UnitSide& side, Level level) {
   out.text("\"tokens\":");
   put_tokens(out, side.tokens, side.pair.has_value());
@@ -152,22 +69,6 @@ void put_side(Writer& out, const UnitSide& side, Level level) {
     out.text(",\n\"sentences\":");
     put_units(out, side.units);
   }
-}
-
-// Quoted where RFC 4180 asks for it; an apostrophe before what a spreadsheet would run as a formula
-// (OWASP, "CSV injection"). A lone sign is no formula.
-std::string csv_field(std::string_view text) {
-  std::string field(text);
-  if (field.size() > 1 && std::string_view("=+-@\t\r").find(field[0]) != std::string_view::npos) {
-    field.insert(0, 1, '\'');
-  }
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  std::string out = "\"";
-  for (const char c : field) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/render/measures.h"
 #include "regard/render/test_views.h"
 
 namespace regard {
@@ -124,6 +125,39 @@ TEST(Csv, AViewWithoutAMapIsAnError) {
   View view = small_view();
   view.heads.clear();
   EXPECT_THROW(csv_of(view), Error);
+}
+
+Trace two_words() {
+  Trace trace;
+  trace.model = "m";
+  trace.text = "=a, b";
+  trace.tokens = {{1, "=a,", {0, 3}, 0, 0, false}, {2, "b", {4, 5}, 0, 0, false}};
+  trace.layers[0].head_ids = {0, 1};  // given weights: the tokens are the words
+  static const float weights[8] = {};
+  trace.layers[0].weights =
+      TensorView{DType::kF32, {2, 2, 2}, reinterpret_cast<const std::byte*>(weights)};
+  return trace;
+}
+
+TEST(Measures, AsDataNameTheWordsOfTheirLinkAndWhatThereIsNoneOf) {
+  HeadMeasures with, without;
+  with.head = {0, 1};
+  with.entropy = 1.5;
+  with.link = Link{1, 0, 0.25f, {0, 1}};
+  without.distance = std::numeric_limits<double>::quiet_NaN();
+  const Trace trace = two_words();
+  std::string json, csv;
+  write_json(trace, {with, without}, [&](std::string_view bytes) { json += bytes; });
+  const JsonDocument document = JsonDocument::parse(json, "heads.json", true);
+  EXPECT_EQ(document.root().at("words").size(), 2u);
+  EXPECT_THAT(json, HasSubstr("\"entropy\":1.5"));
+  EXPECT_THAT(json, HasSubstr("\"link\":{\"query\":1,\"key\":0,\"weight\":0.25}"));
+  EXPECT_THAT(json, HasSubstr("\"distance\":null"));
+  EXPECT_THAT(json, HasSubstr("\"link\":null"));
+  write_csv(trace, {with, without}, [&](std::string_view bytes) { csv += bytes; });
+  EXPECT_THAT(csv, HasSubstr("L0H1,1.5,0,0,0,0,0,0,b,\"'=a,\",0.25\r\n"));
+  EXPECT_THAT(csv, HasSubstr("L0H0,0,,0,0,0,0,0,,,\r\n"));
+  EXPECT_THAT(terminal_measures(trace, {with, without}, {}), HasSubstr("  b -> =a, 0.25\n"));
 }
 
 }  // namespace

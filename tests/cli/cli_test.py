@@ -7,6 +7,7 @@ tests/golden/bert. With REGARD_MINILM naming the folder of all-MiniLM-L6-v2, the
 
 import ast
 import json
+import math
 import os
 import resource
 import shutil
@@ -345,6 +346,31 @@ class GoldenTest(CliTest):
         self.assertIsInstance(answer, dict)
         text = self.good("explain", *self.input(), "--word", "@5").decode()
         self.assertTrue(text)
+
+    def test_heads_says_what_pytorchs_weights_say(self):
+        size = self.shape[3]
+        answer = json.loads(self.good("heads", *self.input(), "--format", "json"))
+        self.assertEqual(len(answer["heads"]), self.shape[0] * self.shape[1])
+        for head in answer["heads"]:
+            weights = self.head(head["layer"], head["head"])
+            entropy = -sum(w * math.log2(w) for w in weights if w > 0) / size
+            distance = sum(w * abs(i // size - i % size) for i, w in enumerate(weights)) / size
+            following = sum(weights[i * size + i + 1] for i in range(size - 1)) / size
+            first = sum(weights[::size]) / size
+            self.assertAlmostEqual(head["entropy"], entropy, delta=1e-4)
+            self.assertAlmostEqual(head["distance"], distance, delta=1e-3)
+            self.assertAlmostEqual(head["next"], following, delta=2e-5)
+            self.assertAlmostEqual(head["first"], first, delta=2e-5)
+
+    def test_heads_are_sorted_and_chosen_as_asked(self):
+        text = self.good("heads", *self.input(), "--sort", "entropy", "--format", "csv").decode()
+        rows = [line.split(",") for line in text.split("\r\n")[1:-1]]
+        entropies = [float(row[1]) for row in rows]
+        self.assertEqual(entropies, sorted(entropies, reverse=True))
+        lines = self.good("heads", *self.input(), "--head", "L2H1").decode().split("\n")
+        self.assertEqual(len([line for line in lines if line.startswith("L")]), 1)
+        self.bad(2, "heads", *self.input(), "--sort", "beauty", says=["sort", "entropy", "beauty"])
+        self.bad(2, "heads", *self.input(), "--head", "mean", says=["--head", "mean"])
 
     def test_tokenize_of_ids_lists_them(self):
         answer = json.loads(self.good("tokenize", *self.input(), "--format", "json"))
