@@ -10,7 +10,7 @@ const kTests = { "--tests": ["tests", "build/tests"], "--browser": ["tests/brows
 const wanted = kTests[process.argv[2]];
 if (wanted) {
   const [from, to] = wanted;
-  const names = (await readdir(from)).filter((name) => name.endsWith(".test.ts"));
+  const names = (await readdir(from)).filter((name) => /\.test\.ts$|^measure\.ts$/.test(name));
   await build({
     ...common,
     entryPoints: names.map((name) => `${from}/${name}`),

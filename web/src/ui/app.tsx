@@ -218,12 +218,26 @@ function Caption() {
         {info.model} <span class="head-name">{headName(head)}</span>
       </h2>
       <p class="muted">
-        {automatic ? info.choice.why : "asked for"}
+        {automatic ? <Why text={info.choice.why} /> : "asked for"}
         {info.notes.map((note) => (
           <span key={note}> · {note}</span>
         ))}
       </p>
     </div>
+  );
+}
+
+// Why a head was chosen; its words may be of any script.
+function Why({ text }: { text: string }) {
+  const found = /^(chosen for )(.+?)( -> )(.+?)(: .*)$/u.exec(text);
+  if (!found) return <bdi>{text}</bdi>;
+  const [, before, from, , to, after] = found;
+  return (
+    <>
+      {before}
+      <bdi>{from}</bdi> → <bdi>{to}</bdi>
+      {after}
+    </>
   );
 }
 

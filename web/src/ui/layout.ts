@@ -3,20 +3,28 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-// An element and its width in CSS pixels, kept up to date.
-export function useSize<E extends HTMLElement>(): [RefObject<E>, number, number] {
+export interface Size {
+  width: number; // CSS pixels
+  rem: number; // the page's font size: larger on very wide screens
+}
+
+// An element and its size, kept up to date.
+export function useSize<E extends HTMLElement>(): [RefObject<E>, Size] {
   const element = useRef<E>(null);
-  const [size, setSize] = useState<[number, number]>([800, 600]);
+  const [size, setSize] = useState<Size>({ width: 800, rem: 16 });
   useLayoutEffect(() => {
     const target = element.current;
     if (!target) return;
-    const measure = () => setSize([target.clientWidth, target.clientHeight]);
+    const measure = () => {
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+      setSize({ width: target.clientWidth, rem });
+    };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(target);
     return () => observer.disconnect();
   }, []);
-  return [element, size[0], size[1]];
+  return [element, size];
 }
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });

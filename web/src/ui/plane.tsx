@@ -26,6 +26,7 @@ interface Props {
   image: ImageData; // [rows, columns]
   cell: number; // CSS pixels
   label: number; // room for labels, CSS pixels
+  rem: number; // the page's font size
   shown: Cell; // pointed at or locked; -1: none
   locked: Cell;
   onPoint: (cell: Cell | null) => void;
@@ -83,7 +84,7 @@ export function CellPlane(props: Props) {
     event.preventDefault();
   };
 
-  const font = Math.min(14, Math.max(9.5, cell - 2));
+  const font = Math.min(0.875 * props.rem, Math.max(9.5, cell - 2));
   const every = Math.max(1, Math.ceil(kReadable / cell));
   const most = Math.floor((label - 8) / (font * 0.56));
   const columnAt = (j: number) => `translate(${(j + 0.5) * cell + font / 3} ${label - 5}) rotate(-58)`;
@@ -100,8 +101,8 @@ export function CellPlane(props: Props) {
   );
   const labels = (names: AxisName[], draw: typeof rowLabel) =>
     names.map((name, i) => (i % every === 0 ? draw(i, name.special ? "special" : "") : null));
-  const columnLabels = useMemo(() => labels(props.columns, columnLabel), [props.columns, cell, label]);
-  const rowLabels = useMemo(() => labels(props.rows, rowLabel), [props.rows, cell, label]);
+  const columnLabels = useMemo(() => labels(props.columns, columnLabel), [props.columns, cell, label, props.rem]);
+  const rowLabels = useMemo(() => labels(props.rows, rowLabel), [props.rows, cell, label, props.rem]);
   const over = useMemo(() => props.children, [props.children]);
   const box = (c: Cell) => ({ left: c.column * cell, top: c.row * cell, width: cell, height: cell });
 

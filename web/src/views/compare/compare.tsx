@@ -202,7 +202,7 @@ const signed = (x: number) => (Number.isNaN(x) ? "–" : `${x > 0 ? "+" : ""}${p
 function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
   const [at, setAt] = useState<Cell | null>(null);
   const [locked, setLocked] = useState<Cell | null>(null);
-  const [box, width] = useSize<HTMLDivElement>();
+  const [box, { width, rem }] = useSize<HTMLDivElement>();
   const { a, b } = props;
   const values = useMemo(() => aligned(a, b), [a, b]);
   const { rows, columns, first, second, difference } = values;
@@ -217,10 +217,10 @@ function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
   }, [values, scale]);
   const shown = at ?? locked ?? kNoCell;
   const k = shown.row * columns.length + shown.column;
-  const label = width < 480 ? 68 : 84;
-  const across = width >= 1000 ? 3 : width >= 640 ? 2 : 1;
-  const room = (width - (across - 1) * 12) / across - label - 48;
-  const cell = Math.max(2, Math.min(30, Math.floor(room / Math.max(columns.length, 1))));
+  const label = (width < 480 ? 4.25 : 5.25) * rem;
+  const across = width >= 62 * rem ? 3 : width >= 40 * rem ? 2 : 1;
+  const room = (width - (across - 1) * 12) / across - label - 3 * rem;
+  const cell = Math.max(2, Math.min(1.9 * rem, Math.floor(room / Math.max(columns.length, 1))));
   const lock = (c: Cell | null) =>
     setLocked(c && locked && c.row === locked.row && c.column === locked.column ? null : c);
   return (
@@ -246,6 +246,7 @@ function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
               image={images[i]!}
               cell={cell}
               label={label}
+              rem={rem}
               shown={shown}
               locked={locked ?? kNoCell}
               onPoint={setAt}

@@ -55,7 +55,7 @@ export function Heads() {
   const [filter, setFilter] = useState<Filter>("none");
   const [most, setMost] = useState(false); // at most, instead of at least
   const [share, setShare] = useState(0.5); // of the way from the smallest to the largest
-  const [box, width] = useSize<HTMLUListElement>();
+  const [box, { width, rem }] = useSize<HTMLUListElement>();
   const info = trace.value;
   if (!info) return null;
   const measured = new Map(measures.value.map((m) => [headName(m.head), m]));
@@ -75,7 +75,7 @@ export function Heads() {
     .sort((a, b) => (by === "layer" ? -direction * (all.indexOf(a) - all.indexOf(b)) : direction * (value(a, by) - value(b, by))));
   // In the model's order a row is a layer, where there is room.
   const wide = Math.max(...info.layers.map((l) => l.heads.length));
-  const inRows = by === "layer" && filter === "none" && !ascending && width >= 82 * wide;
+  const inRows = by === "layer" && filter === "none" && !ascending && width >= 5.1 * rem * wide;
   const measure = kMeasures.find((m) => m.key === by)!;
   return (
     <section class="heads" aria-label="All heads">

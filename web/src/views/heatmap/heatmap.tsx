@@ -14,7 +14,7 @@ import { CellPlane, type Cell } from "../../ui/plane";
 import { DataTable } from "../../ui/table";
 import { TooLong } from "../../ui/too_long";
 
-const kNumbered = 30; // cells of at least so many pixels show their number
+const kNumbered = 1.9; // cells of at least so many rem show their number
 
 export function Heatmap() {
   if (tooLong.value) return <TooLong />;
@@ -25,11 +25,11 @@ export function Heatmap() {
 }
 
 function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
-  const [box, width] = useSize<HTMLDivElement>();
+  const [box, { width, rem }] = useSize<HTMLDivElement>();
   const rows = grid.rowUnits.length;
   const columns = grid.columnUnits.length;
-  const label = width < 480 ? 68 : 96;
-  const cell = Math.max(2, Math.min(40, Math.floor((width - label * 1.5) / Math.max(columns, 1))));
+  const label = (width < 480 ? 4.25 : 6) * rem;
+  const cell = Math.max(2, Math.min(2.5 * rem, Math.floor((width - label * 1.5) / Math.max(columns, 1))));
   const image = useMemo(() => paint(tints, columns, rows), [tints]);
   useEffect(() => clearHover, []);
 
@@ -53,8 +53,8 @@ function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
   };
   const name = choice.value.head ? headName(choice.value.head) : "";
   const numbers = useMemo(
-    () => (cell >= kNumbered ? <Numbers grid={grid} tints={tints} cell={cell} /> : null),
-    [grid, tints, cell],
+    () => (cell >= kNumbered * rem ? <Numbers grid={grid} tints={tints} cell={cell} /> : null),
+    [grid, tints, cell, rem],
   );
 
   return (
@@ -68,6 +68,7 @@ function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
           image={image}
           cell={cell}
           label={label}
+          rem={rem}
           shown={shown}
           locked={locked}
           onPoint={(c) => (hover.value = tokens(c))}
@@ -118,7 +119,8 @@ function Numbers(props: { grid: Grid; tints: Float32Array; cell: number }) {
           <text
             key={i}
             x={((i % wide) + 0.5) * cell}
-            y={(Math.floor(i / wide) + 0.5) * cell + 4}
+            y={(Math.floor(i / wide) + 0.5) * cell}
+            dy="0.36em"
             style={{ fill: textOn(tints[i]!) }}
           >
             {weight.toFixed(2).replace(/^0/, "")}

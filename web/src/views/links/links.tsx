@@ -13,7 +13,6 @@ import { elide, useSize } from "../../ui/layout";
 import { DataTable } from "../../ui/table";
 import { TooLong } from "../../ui/too_long";
 
-const kRowHeight = 24;
 const kFaintest = 0.02; // lines below this share of the strongest are left out
 const kMostLines = 4000; // drawn at once
 
@@ -141,11 +140,12 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
 }
 
 function Drawing({ shown }: { shown: Shown[] }) {
-  const [box, width] = useSize<HTMLDivElement>();
+  const [box, { width, rem }] = useSize<HTMLDivElement>();
+  const rowHeight = 1.5 * rem;
   useEffect(() => clearHover, []);
   const { rowUnits: rows, columnUnits: columns } = shown[0]!.grid;
-  const height = Math.max(rows.length, columns.length) * kRowHeight;
-  const side = Math.min(200, Math.max(84, width * 0.26));
+  const height = Math.max(rows.length, columns.length) * rowHeight;
+  const side = Math.min(12.5 * rem, Math.max(5.25 * rem, width * 0.26));
   const key = shown.map((one) => `${headName(one.head)} ${one.colour}`).join();
   const lines = useMemo(() => linesOf(shown, kFaintest), [key, ...shown.map((one) => one.grid)]);
 
@@ -155,25 +155,29 @@ function Drawing({ shown }: { shown: Shown[] }) {
   const isolated = row >= 0 || column >= 0;
   const own = isolated ? lines.filter((l) => (row < 0 || l.row === row) && (column < 0 || l.column === column)) : [];
 
-  const middle = (i: number) => (i + 0.5) * kRowHeight;
+  const middle = (i: number) => (i + 0.5) * rowHeight;
+  const colours = shown.map((one) => one.colour);
   const path = ({ colour, row: i, column: j, share }: Line) => {
     const from = side + 6;
     const to = width - side - 6;
     const bend = (to - from) * 0.4;
+    // Lines of several heads lie side by side.
+    const aside = (colours.indexOf(colour) - (colours.length - 1) / 2) * Math.min(2.5, rowHeight / 2 / colours.length);
+    const [y1, y2] = [middle(i) + aside, middle(j) + aside];
     return (
       <path
         key={`${colour} ${i} ${j}`}
-        d={`M${from} ${middle(i)}C${from + bend} ${middle(i)} ${to - bend} ${middle(j)} ${to} ${middle(j)}`}
+        d={`M${from} ${y1}C${from + bend} ${y1} ${to - bend} ${y2} ${to} ${y2}`}
         stroke={colour}
         stroke-width={1 + 2 * share}
         stroke-opacity={share}
       />
     );
   };
-  const every = useMemo(() => lines.slice(0, kMostLines).map(path), [lines, width]);
+  const every = useMemo(() => lines.slice(0, kMostLines).reverse().map(path), [lines, width, rem]);
   // How much each word on the other side gets, a bar a head.
   const bars = own.map((l) => {
-    const at = shown.findIndex((one) => one.colour === l.colour);
+    const at = colours.indexOf(l.colour);
     const wide = Math.max(2, Math.min(7, 40 / shown.length));
     const [x, i] = row >= 0 ? [width - side - 2 + at * wide, l.column] : [side - 2 - (at + 1) * wide, l.row];
     return (
@@ -190,16 +194,16 @@ function Drawing({ shown }: { shown: Shown[] }) {
   const words = useMemo(
     () => (
       <>
-        <div class="words left">{rows.map((unit, i) => <Word key={i} unit={unit} i={i} axis="row" width={side} />)}</div>
+        <div class="words left">{rows.map((unit, i) => <Word key={i} unit={unit} top={i * rowHeight} axis="row" width={side} height={rowHeight} />)}</div>
         <div class="words right">
-          {columns.map((unit, i) => <Word key={i} unit={unit} i={i} axis="column" width={side} />)}
+          {columns.map((unit, i) => <Word key={i} unit={unit} top={i * rowHeight} axis="column" width={side} height={rowHeight} />)}
         </div>
       </>
     ),
-    [rows, columns, side],
+    [rows, columns, side, rowHeight],
   );
   const mark = (i: number, left: number) =>
-    i >= 0 && <div class="word-mark" style={{ top: i * kRowHeight, left, width: side, height: kRowHeight }} />;
+    i >= 0 && <div class="word-mark" style={{ top: i * rowHeight, left, width: side, height: rowHeight }} />;
   return (
     <>
       <div class="links-titles" aria-hidden="true">
@@ -209,7 +213,7 @@ function Drawing({ shown }: { shown: Shown[] }) {
       <div ref={box} class="links-drawing" style={{ height: `${height}px` }}>
         <svg width={width} height={height} fill="none" aria-hidden="true">
           <g style={isolated ? { display: "none" } : {}}>{every}</g>
-          {own.map(path)}
+          {[...own].reverse().map(path)}
           {bars}
         </svg>
         {mark(row, 0)}
@@ -226,7 +230,7 @@ function Drawing({ shown }: { shown: Shown[] }) {
   );
 }
 
-function Word(props: { unit: Unit; i: number; axis: "row" | "column"; width: number }) {
+function Word(props: { unit: Unit; top: number; axis: "row" | "column"; width: number; height: number }) {
   const { unit, axis } = props;
   const token = unit.tokens[0] ?? null;
   const chosen = choice.value[axis];
@@ -236,7 +240,7 @@ function Word(props: { unit: Unit; i: number; axis: "row" | "column"; width: num
     <button
       type="button"
       class={unit.special ? "word special" : "word"}
-      style={{ top: `${props.i * kRowHeight}px`, width: `${props.width}px`, height: `${kRowHeight}px` }}
+      style={{ top: `${props.top}px`, width: `${props.width}px`, height: `${props.height}px` }}
       aria-pressed={locked}
       onMouseEnter={show}
       onFocus={show}

@@ -19,7 +19,7 @@ interface MapCell {
   column: number;
 }
 
-const kHeight = 640;
+const kHeight = 42; // rem
 
 export function DeepMap() {
   const both = axes.value;
@@ -61,7 +61,7 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
   const rows = props.query.tokens.length;
   const columns = props.keySide.tokens.length;
   const most = Math.max(rows, columns);
-  const [box, width] = useSize<HTMLDivElement>();
+  const [box, { width, rem }] = useSize<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const transform = useRef<ZoomTransform>(zoomIdentity);
   const behaviour = useRef<ZoomBehavior<HTMLCanvasElement, unknown> | null>(null);
@@ -69,7 +69,7 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
   const [said, setSaid] = useState("");
   const [sight, setSight] = useState<InSight | null>(null);
   const settled = useRef(0);
-  const side = Math.max(200, Math.min(width, kHeight) - kMargin);
+  const side = Math.max(200, Math.min(width, kHeight * rem) - kMargin);
   const scale = choice.value.scale === "log" ? "log" : "linear";
   const tiles = useRef<Tiles | null>(null);
 

@@ -164,7 +164,7 @@ function Keys(props: { e: Explanation; names: string[]; order: number[]; chosen:
           <span class="wide">its numbers</span>
           <span class="wide">query × key</span>
           <span class="figure">q·k</span>
-          <span class="figure">logit</span>
+          <span class="figure logit">logit</span>
           <span>weight</span>
           <span class="figure" />
           {valued && <span class="wide">value</span>}
@@ -184,7 +184,7 @@ function Keys(props: { e: Explanation; names: string[]; order: number[]; chosen:
                   <Strip numbers={s.key} most={most.key} />
                   <Strip numbers={s.key.map((k, d) => k * e.query[d]!)} most={most.product} />
                   <span class="figure">{number(s.dot)}</span>
-                  <span class="figure">{s.masked ? "masked" : number(s.logit)}</span>
+                  <span class="figure logit">{s.masked ? "masked" : number(s.logit)}</span>
                   <span class="bar-track">
                     <span class="bar-fill" style={{ width: `${(100 * s.weight) / most.weight}%` }} />
                   </span>
