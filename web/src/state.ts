@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { ConnectionError, SourceError, type Progress, type Source } from "./data/source";
-import { sameHead, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type TraceInfo } from "./data/types";
+import { sameHead, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type RunRequest, type TraceInfo } from "./data/types";
 import { unitOfToken, unitsOf, type Level, type Part, type Scale, type Top } from "./lib/grid";
 
 export const kViews = [
@@ -59,6 +59,8 @@ export const trace = signal<TraceInfo | null>(null);
 export const measures = signal<HeadMeasure[]>([]);
 export const models = signal<ModelEntry[]>([]);
 export const model = signal("");
+// What the shown run was asked with; null where it was not asked for here.
+export const request = signal<RunRequest | null>(null);
 export const running = signal<Progress | null>(null);
 export const problem = signal<string | null>(null);
 export const dark = signal(false);
@@ -123,11 +125,15 @@ function address(): string {
   const info = trace.value;
   if (info) {
     p.set("trace", info.id);
-    const text = info.sides[0]!;
-    if (source?.canRun && text.text.length <= 2000) {
-      p.set("model", info.model);
-      p.set("text", text.text);
-      if (text.pair !== null) p.set("pair", text.pair);
+    const side = info.sides[0]!;
+    const asked: RunRequest = request.value ?? {
+      model: model.value,
+      text: side.text,
+      ...(side.pair === null ? {} : { pair: side.pair }),
+    };
+    if (source?.canRun && asked.text.length <= 2000) {
+      for (const key of ["model", "text", "pair", "target", "generate"] as const)
+        if (asked[key] !== undefined) p.set(key, String(asked[key]));
     }
   }
   if (c.view !== kDefaults.view) p.set("view", c.view);
@@ -154,12 +160,25 @@ function pick<T extends string>(text: string | null, from: readonly T[], otherwi
 }
 const count = (text: string | null) => (text !== null && /^\d+$/.test(text) ? Number(text) : null);
 
-function readAddress(): { c: Choice; trace: string | null; model: string | null; text: string | null; pair: string | null } {
+interface Address {
+  c: Choice;
+  trace: string | null;
+  asked: RunRequest | null;
+}
+function readAddress(): Address {
   const p = new URLSearchParams(location.hash.slice(1));
   const heads = (p.get("head") ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
   const mass = Number(p.get("mass") ?? "1");
   const [other, otherHead] = (p.get("other") ?? "").split(" ");
   const second = otherHead ? headFromAddress(otherHead) : null;
+  const text = p.get("text");
+  const more: Partial<RunRequest> = {};
+  for (const key of ["pair", "target"] as const) {
+    const found = p.get(key);
+    if (found !== null) more[key] = found;
+  }
+  const generate = count(p.get("generate"));
+  if (generate !== null) more.generate = generate;
   return {
     c: {
       view: pick(p.get("view"), kViews, "heatmap"),
@@ -177,14 +196,13 @@ function readAddress(): { c: Choice; trace: string | null; model: string | null;
       other: other && second ? { trace: other, head: second } : null,
     },
     trace: p.get("trace"),
-    model: p.get("model"),
-    text: p.get("text"),
-    pair: p.get("pair"),
+    asked: text === null ? null : { model: p.get("model") ?? "", text, ...more },
   };
 }
 
-async function showTrace(id: string, wanted: Choice): Promise<void> {
+async function showTrace(id: string, wanted: Choice, asked: RunRequest | null): Promise<void> {
   const info = await theSource().info(id);
+  request.value = asked;
   const exists = (h: HeadId) =>
     info.layers.some((l) => l.kind === h.kind && l.layer === h.layer && l.heads.includes(h.head));
   const heads = wanted.heads.filter(exists);
@@ -247,19 +265,23 @@ export function cancelRun(): void {
 }
 
 // Runs the chosen model on a text and shows it, keeping view, level and scales.
-export async function runText(text: string, pair: string | null, keep?: Choice): Promise<void> {
+export async function runText(
+  text: string,
+  pair: string | null,
+  keep?: Choice,
+  more: Partial<RunRequest> = {},
+): Promise<void> {
   cancelRun();
   const mine = new AbortController();
   abort = mine;
   problem.value = null;
   running.value = { done: 0, total: 1, what: "starting" };
   try {
-    const id = await theSource().run(
-      { model: model.value, text, ...(pair === null ? {} : { pair }) },
-      (p) => (running.value = p),
-      mine.signal,
-    );
-    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null });
+    const asked: RunRequest = { ...more, model: model.value, text };
+    if (pair === null) delete asked.pair;
+    else asked.pair = pair;
+    const id = await theSource().run(asked, (p) => (running.value = p), mine.signal);
+    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null }, asked);
     remember(true);
   } catch (error) {
     report(error);
@@ -269,22 +291,19 @@ export async function runText(text: string, pair: string | null, keep?: Choice):
 }
 
 async function followAddress(): Promise<void> {
-  const wanted = readAddress();
-  if (wanted.model !== null) model.value = wanted.model;
+  const { c, trace: id, asked } = readAddress();
+  if (asked && asked.model !== "") model.value = asked.model;
   try {
-    if (wanted.trace !== null && trace.value?.id === wanted.trace) {
-      choice.value = { ...wanted.c, ...(wanted.c.head ? {} : { head: choice.value.head, heads: choice.value.heads }) };
+    if (id !== null && trace.value?.id === id) {
+      choice.value = { ...c, ...(c.head ? {} : { head: choice.value.head, heads: choice.value.heads }) };
       return;
     }
     const all = await theSource().traces();
-    const known =
-      all.find((t) => t.id === wanted.trace && (wanted.text === null || t.text === wanted.text)) ??
-      all.find((t) => wanted.text !== null && t.text === wanted.text && t.model === wanted.model);
-    if (known) return await showTrace(known.id, wanted.c);
-    if (wanted.text !== null && theSource().canRun)
-      return await runText(wanted.text, wanted.pair, wanted.c);
-    if (all[0]) return await showTrace(all[0].id, wanted.c);
-    if (theSource().canRun) return await runText(kFirstText, null, wanted.c);
+    const known = all.find((t) => t.id === id && (asked === null || t.text.startsWith(asked.text)));
+    if (known) return await showTrace(known.id, c, asked);
+    if (asked && theSource().canRun) return await runText(asked.text, asked.pair ?? null, c, asked);
+    if (all[0]) return await showTrace(all[0].id, c, null);
+    if (theSource().canRun) return await runText(kFirstText, null, c);
   } catch (error) {
     report(error);
   }

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { headName } from "../data/types";
-import { cancelRun, choice, choose, dark, model, models, problem, runText, running, theSource, trace, type ViewName } from "../state";
+import { cancelRun, choice, choose, dark, lost, problem, running, trace, type ViewName } from "../state";
 import { Compare } from "../views/compare/compare";
 import { Generated } from "../views/generated/generated";
 import { Heads } from "../views/heads/heads";
@@ -12,10 +12,10 @@ import { Links } from "../views/links/links";
 import { DeepMap } from "../views/map/map";
 import { Steps } from "../views/steps/steps";
 import { TextView } from "../views/text/text";
-import { Choose } from "./controls";
 import { ExportMenu } from "./export";
 import { Options } from "./options";
 import { kShortcuts, useShortcuts } from "./shortcuts";
+import { TextForm } from "./text_form";
 
 const kTabs: { name: ViewName; title: string; what: string; draw: () => preact.JSX.Element | null }[] = [
   { name: "heatmap", title: "Heatmap", what: "Every word by every word", draw: () => <Heatmap /> },
@@ -81,6 +81,11 @@ export function App() {
           </button>
         </div>
       )}
+      {lost.value && (
+        <p class="problem" role="status">
+          The server does not answer. The page goes on asking, and comes back when it does.
+        </p>
+      )}
       {running.value && <Running />}
       <main>
         <Caption />
@@ -122,74 +127,6 @@ export function App() {
 
 function Empty() {
   return <p class="empty">Type a sentence above to see what each word attends to.</p>;
-}
-
-function TextForm() {
-  const area = useRef<HTMLTextAreaElement>(null);
-  const second = useRef<HTMLInputElement>(null);
-  const [pair, setPair] = useState(false);
-  const side = trace.value?.sides[0];
-  useEffect(() => {
-    if (!side) return;
-    if (area.current) area.current.value = side.text;
-    setPair(side.pair !== null);
-  }, [side]);
-  useEffect(() => {
-    if (pair && second.current && side?.pair) second.current.value = side.pair;
-  }, [pair, side]);
-  if (!theSource().canRun) return null;
-  const run = () => void runText(area.current?.value ?? "", pair ? (second.current?.value ?? "") : null);
-  return (
-    <form
-      class="text-form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        run();
-      }}
-    >
-      <label class="grow">
-        <span>Text</span>
-        <textarea
-          ref={area}
-          rows={2}
-          spellcheck={false}
-          dir="auto"
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && !event.shiftKey) {
-              event.preventDefault();
-              run();
-            }
-          }}
-        />
-      </label>
-      {pair && (
-        <label class="grow">
-          <span>Second text of the pair</span>
-          <input ref={second} type="text" spellcheck={false} dir="auto" />
-        </label>
-      )}
-      <div class="text-tools">
-        <Choose
-          label="Model"
-          value={model.value}
-          options={models.value.map((m) => ({
-            value: m.name,
-            text: m.opens ? m.name : `${m.name} (${m.note})`,
-          }))}
-          onChange={(value) => {
-            model.value = value;
-            run();
-          }}
-        />
-        <button type="button" aria-pressed={pair} onClick={() => setPair(!pair)}>
-          Pair
-        </button>
-        <button type="submit" class="primary">
-          Show
-        </button>
-      </div>
-    </form>
-  );
 }
 
 function Running() {

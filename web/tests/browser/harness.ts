@@ -31,7 +31,11 @@ function browser(): Promise<Browser> {
   })();
   return launched;
 }
-after(async () => (await launched)?.close());
+const servers = new Set<() => Promise<void>>();
+after(async () => {
+  await (await launched)?.close();
+  for (const stop of servers) await stop();
+});
 
 const written = new Map<string, string>();
 // The address of a page that the program wrote with these arguments of `show`.
@@ -152,6 +156,6 @@ export async function serve(port = 0, ...words: string[]): Promise<Server> {
       child.on("exit", () => resolve());
       child.kill("SIGTERM");
     });
-  after(stop);
+  servers.add(stop);
   return { origin, stop };
 }
