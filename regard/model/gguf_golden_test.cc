@@ -240,12 +240,17 @@ TEST_F(GgufRefusal, NamesAKeyThatMayChangeTheAttention) {
 }
 
 TEST_F(GgufRefusal, NamesATensorThatTheModelDoesNotUse) {
-  GgufTwin recipe = twin("qwen2_usual");
-  recipe.rename("blk.1.attn_norm.weight", "blk.1.attn_q_norm.weight");
-  recipe.save(file_);
-  EXPECT_THAT(
-      error_of([&] { Model::open(file_.string()); }),
-      testing::AllOf(testing::HasSubstr("blk.1.attn_q_norm.weight"), testing::HasSubstr("qwen2")));
+  for (const auto& [name, tensor] : std::vector<std::pair<std::string, std::string>>{
+           {"qwen2_usual", "blk.1.attn_q_norm.weight"},
+           {"falcon_multi_query_usual", "blk.1.ffn_norm.weight"},  // one after the other
+           {"t5_usual", "enc.blk.1.attn_rel_b.weight"},            // UMT5: every layer its own
+           {"mpt_usual", "position_embd.weight"}}) {
+    GgufTwin recipe = twin(name);
+    const std::string part = name == "t5_usual" ? "enc." : "";
+    recipe.rename(part + "blk.1.attn_norm.weight", tensor);
+    recipe.save(file_);
+    EXPECT_THAT(error_of([&] { Model::open(file_.string()); }), testing::HasSubstr(tensor));
+  }
 }
 
 TEST_F(GgufRefusal, NamesAnUnknownArchitectureAndTheKnownOnes) {
