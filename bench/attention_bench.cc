@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fused attention on one thread, as a share of the multiply-add peak of the same run: each pass
 // is timed in turn with a loop that does nothing but multiply-add, on the thread's CPU time, and
-// medians are divided. Arguments: head size, length, causal, capture (overview on, queries and keys
-// written out).
+// medians are divided. attention: head size, length, causal, capture (overview on, queries and keys
+// written out). attention_with_term: what a part of the score besides the product costs.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/attention_bench.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -41,6 +41,7 @@ HWY_AFTER_NAMESPACE();
 #include <vector>
 
 #include "regard/attention/forward.h"
+#include "regard/attention/relative.h"
 #include "regard/platform/cpu.h"
 #include "regard/platform/threads.h"
 #include "regard/tensor/tensor.h"
@@ -78,38 +79,45 @@ Tensor random_tensor(Shape shape, unsigned seed) {
   return tensor;
 }
 
-void attention(benchmark::State& state) {
-  const std::int64_t dim = state.range(0), n = state.range(1);
-  const bool causal = state.range(2) != 0, capture = state.range(3) != 0;
-  const Tensor query = random_tensor({n, dim}, 1), key = random_tensor({n, dim}, 2);
-  const Tensor value = random_tensor({n, dim}, 3);
-  Tensor out({n, dim}), query_out({n, dim}), key_out({n, dim});
-  Buffer<double> lse({n});
-  const std::int64_t edge = overview_edge(n), blocks = (n + edge - 1) / edge;
-  Tensor sum({blocks, blocks}), largest({blocks, blocks});
-
+// A head of n tokens and all that a pass over it writes.
+struct Head {
+  Tensor query, key, value, out, query_out, key_out, sum, largest;
+  Buffer<double> lse;
   AttentionInput in;
-  in.query = query.data(), in.key = key.data(), in.value = value.data();
-  in.heads = in.kv_heads = 1, in.queries = in.keys = n, in.dim = in.value_dim = dim;
-  in.score.scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  in.score.causal = causal;
   AttentionOutput result;
-  result.out = out.data(), result.lse = lse.data();
-  if (capture) {
+  Head(const Head&) = delete;  // in and result point into it
+  Head(std::int64_t dim, std::int64_t n, bool causal, bool capture)
+      : query(random_tensor({n, dim}, 1)),
+        key(random_tensor({n, dim}, 2)),
+        value(random_tensor({n, dim}, 3)),
+        out({n, dim}),
+        query_out({n, dim}),
+        key_out({n, dim}),
+        lse({n}) {
+    const std::int64_t edge = overview_edge(n), blocks = (n + edge - 1) / edge;
+    sum = Tensor({blocks, blocks}), largest = Tensor({blocks, blocks});
+    in.query = query.data(), in.key = key.data(), in.value = value.data();
+    in.heads = in.kv_heads = 1, in.queries = in.keys = n, in.dim = in.value_dim = dim;
+    in.score.scale = 1.0f / std::sqrt(static_cast<float>(dim));
+    in.score.causal = causal;
+    result.out = out.data(), result.lse = lse.data();
+    if (!capture) return;
     result.overview_sum = sum.data(), result.overview_max = largest.data();
     result.query = query_out.data(), result.key = key_out.data();
   }
-  const double pairs = causal ? 0.5 * static_cast<double>(n) * static_cast<double>(n + 1)
-                              : static_cast<double>(n) * static_cast<double>(n);
-  const double operations = 4.0 * pairs * static_cast<double>(dim);
+};
 
+void measure(benchmark::State& state, const Head& head) {
+  const auto n = static_cast<double>(head.in.keys);
+  const double pairs = head.in.score.causal ? 0.5 * n * (n + 1) : n * n;
+  const double operations = 4.0 * pairs * static_cast<double>(head.in.dim);
   set_thread_count(1);
-  attention_forward(in, result);
+  attention_forward(head.in, head.result);
   std::vector<double> rates, peaks;
   for (auto _ : state) {
     peaks.push_back(peak());
     const double start = thread_seconds();
-    attention_forward(in, result);
+    attention_forward(head.in, head.result);
     const double elapsed = thread_seconds() - start;
     state.SetIterationTime(elapsed);
     rates.push_back(operations / elapsed);
@@ -120,9 +128,50 @@ void attention(benchmark::State& state) {
   state.counters["peak_share"] = median(rates) / median(peaks);
   state.SetLabel(instruction_set());
 }
+
+void attention(benchmark::State& state) {
+  measure(state, Head(state.range(0), state.range(1), state.range(2) != 0, state.range(3) != 0));
+}
 BENCHMARK(attention)
     ->ArgNames({"d", "n", "causal", "capture"})
     ->ArgsProduct({{32, 64, 128}, {512, 2048, 4096}, {0, 1}, {1, 0}})
+    ->UseManualTime()
+    ->MinTime(0.25);
+
+// d = 64, every part of a score in turn; the share counts the multiply-adds of the products alone.
+enum Term { kNone, kAlibi, kFalconBias, kBias, kRelative, kCap };
+void attention_with_term(benchmark::State& state) {
+  const std::int64_t n = state.range(1), slots = 512;
+  Head head(64, n, false, true);
+  ScoreTerms& terms = head.in.terms;
+  const float slope = 0.01f;
+  const Tensor bias = random_tensor({257}, 4);
+  const Tensor relative = random_tensor({2, n, slots}, 5);
+  const std::vector<std::int32_t> slot = deberta_slots(n, slots / 2, slots / 2, slots);
+  switch (state.range(0)) {
+    case kAlibi:
+    case kFalconBias:
+      head.in.score.alibi = state.range(0) == kAlibi ? Alibi::kDistance : Alibi::kFalcon;
+      terms.slopes = &slope;
+      break;
+    case kBias:
+      terms.bias = bias.data(), terms.bias_reach = 128;
+      break;
+    case kRelative:
+      terms.query_relative = relative.data(), terms.key_relative = relative.data() + n * slots;
+      terms.slot = slot.data(), terms.slots = slots, terms.slot_reach = n;
+      break;
+    case kCap:
+      head.in.score.cap = 30.0f;
+      break;
+    default:
+      break;
+  }
+  measure(state, head);
+}
+BENCHMARK(attention_with_term)
+    ->ArgNames({"term", "n"})
+    ->ArgsProduct({{kNone, kAlibi, kFalconBias, kBias, kRelative, kCap}, {512, 2048}})
     ->UseManualTime()
     ->MinTime(0.25);
 

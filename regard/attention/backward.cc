@@ -2,7 +2,7 @@
 // Gradients of attention, a strip of queries against the keys it sees at a time. With weights p,
 // dp = do . v and delta = do . o, the gradient of a logit is p (dp - delta): delta is the weighted
 // mean of dp, also where a sink takes a share. Lanes are queries in the products along keys, and
-// dimensions in the products along queries; both are score-inl.h's one inner loop.
+// dimensions in the products along queries; both are dot-inl.h's one inner loop.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "regard/attention/backward.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep

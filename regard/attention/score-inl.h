@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one definition of a score, for every instruction set and for plain double. The dot product
-// of a query and a key is accumulated along d in ascending order, one rounding per step where the
-// instruction set has fused multiply-add, so that a logit is the same bits whoever computes it.
-// SIMD part: vector lanes are queries. Others call transpose_queries() and score_block() only.
+// The one definition of a score, for every instruction set and for plain double. Vector lanes are
+// queries. Others call transpose_queries() and score_block() only.
 #if defined(REGARD_ATTENTION_SCORE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef REGARD_ATTENTION_SCORE_INL_H_
 #undef REGARD_ATTENTION_SCORE_INL_H_
@@ -10,6 +8,7 @@
 #define REGARD_ATTENTION_SCORE_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
@@ -17,8 +16,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
 
+#include "regard/attention/dot-inl.h"
 #include "regard/attention/round.h"
 #include "regard/attention/score.h"
 
@@ -26,7 +25,6 @@ HWY_BEFORE_NAMESPACE();
 namespace regard::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline constexpr std::int64_t kRows = kQueryBlock;
 inline constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
 // Arithmetic on plain numbers (T = double is the reference) and on vectors.
@@ -73,22 +71,33 @@ inline std::int64_t by_distance(std::int64_t distance, std::int64_t reach) {
   return std::clamp(distance, -reach, reach) + reach;
 }
 
+// What all cells of the distance key - query share of a bias.
+template <typename T>
+HWY_INLINE T bias_of_distance(const ScoreSpec& spec, const ScoreTerms& terms,
+                              std::int64_t distance) {
+  T bias = 0;
+  if (terms.bias != nullptr)
+    bias += static_cast<T>(terms.bias[by_distance(distance, terms.bias_reach)]);
+  if (spec.alibi == Alibi::kDistance)
+    bias -= static_cast<T>(terms.slopes[0]) * static_cast<T>(std::abs(distance));
+  return bias;
+}
+
+// Falcon's f of a position: a bias has scale * (f(key) - f(query)).
+template <typename T>
+HWY_INLINE T falcon_shift(const ScoreTerms& terms, std::int64_t position) {
+  return static_cast<T>(
+      to_bfloat16(to_bfloat16(terms.slopes[0]) * to_bfloat16(static_cast<float>(position))));
+}
+
 // The bias of a key at `key` for a query at the position `query`.
 template <typename T>
 HWY_INLINE T bias_of(const ScoreSpec& spec, const ScoreTerms& terms, std::int64_t query,
                      std::int64_t key) {
-  T bias = 0;
-  if (terms.bias != nullptr)
-    bias += static_cast<T>(terms.bias[by_distance(key - query, terms.bias_reach)]);
-  if (spec.alibi == Alibi::kDistance) {
-    bias -= static_cast<T>(terms.slopes[0]) * static_cast<T>(std::abs(key - query));
-  } else if (spec.alibi == Alibi::kFalcon) {
-    const float slope = to_bfloat16(terms.slopes[0]);
-    const auto at = [&](std::int64_t position) {
-      return static_cast<T>(to_bfloat16(slope * to_bfloat16(static_cast<float>(position))));
-    };
-    bias += static_cast<T>(spec.scale) * (at(key) - at(query));
-  }
+  T bias = bias_of_distance<T>(spec, terms, key - query);
+  if (spec.alibi == Alibi::kFalcon)
+    bias +=
+        static_cast<T>(spec.scale) * (falcon_shift<T>(terms, key) - falcon_shift<T>(terms, query));
   return bias;
 }
 
@@ -132,177 +141,10 @@ T scalar_logit(const HeadView& head, std::int64_t q, std::int64_t k) {
                            biased ? &bias : nullptr);
 }
 
-// Vectors of queries that fill the registers beside six keys, and the queries in them: a strip.
-using Floats = hn::CappedTag<float, 16>;
-inline constexpr std::int64_t kLanes = hn::MaxLanes(Floats());
-inline constexpr std::int64_t kScoreVectors = HWY_MAX_BYTES == 64 || HWY_TARGET == HWY_NEON ? 4 : 2;
-inline constexpr std::int64_t kStrip = kScoreVectors * kLanes;
-static_assert(kRows % kStrip == 0, "a block of queries is whole strips");
-
-// `count` things in tiles of at most 6, sizes as even as can be (chains of multiply-adds hide
-// their latency from 4 on): calls tile(size as a constant, first).
-template <class Tile>
-HWY_INLINE void in_tiles(std::int64_t count, const Tile& tile) {
-  const std::int64_t tiles = (count + 5) / 6;
-  if (tiles == 0) return;
-  const std::int64_t size = count / tiles, larger = count % tiles;
-  std::int64_t at = 0;
-  for (std::int64_t t = 0; t < tiles; ++t) {
-    const std::int64_t n = size + (t < larger ? 1 : 0);
-    switch (n) {
-      case 6:
-        tile(std::integral_constant<int, 6>{}, at);
-        break;
-      case 5:
-        tile(std::integral_constant<int, 5>{}, at);
-        break;
-      case 4:
-        tile(std::integral_constant<int, 4>{}, at);
-        break;
-      case 3:
-        tile(std::integral_constant<int, 3>{}, at);
-        break;
-      case 2:
-        tile(std::integral_constant<int, 2>{}, at);
-        break;
-      default:
-        tile(std::integral_constant<int, 1>{}, at);
-        break;
-    }
-    at += n;
-  }
-}
-
-// Calls body(vectors as a constant), 1 to kScoreVectors.
-template <class Body>
-HWY_INLINE void with_vectors(std::int64_t vectors, const Body& body) {
-  if constexpr (kScoreVectors == 4) {
-    if (vectors == 4) return body(std::integral_constant<int, 4>{});
-    if (vectors == 3) return body(std::integral_constant<int, 3>{});
-  }
-  if (vectors == 2) return body(std::integral_constant<int, 2>{});
-  body(std::integral_constant<int, 1>{});
-}
-
-// Rows of 4 x 4 floats to columns.
-HWY_INLINE void transpose_4x4(const float* from, std::int64_t from_stride, float* to,
-                              std::int64_t to_stride) {
-#if HWY_TARGET == HWY_SCALAR
-  for (std::int64_t i = 0; i < 4; ++i)
-    for (std::int64_t j = 0; j < 4; ++j) to[j * to_stride + i] = from[i * from_stride + j];
-#else
-  const hn::FixedTag<float, 4> d;
-  const hn::FixedTag<double, 2> d2;
-  const auto pairs = [&](auto v) { return hn::BitCast(d2, v); };
-  const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + from_stride);
-  const auto c = hn::LoadU(d, from + 2 * from_stride), e = hn::LoadU(d, from + 3 * from_stride);
-  const auto ab0 = pairs(hn::InterleaveLower(d, a, b)), ab1 = pairs(hn::InterleaveUpper(d, a, b));
-  const auto ce0 = pairs(hn::InterleaveLower(d, c, e)), ce1 = pairs(hn::InterleaveUpper(d, c, e));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d2, ab0, ce0)), d, to);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d2, ab0, ce0)), d, to + to_stride);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(d2, ab1, ce1)), d, to + 2 * to_stride);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(d2, ab1, ce1)), d, to + 3 * to_stride);
-#endif
-}
-
-// from [rows][columns], stride from_stride, to to [columns][..], stride to_stride.
-inline void transpose(const float* from, std::int64_t from_stride, std::int64_t rows,
-                      std::int64_t columns, float* to, std::int64_t to_stride) {
-  const std::int64_t rows4 = rows / 4 * 4, columns4 = columns / 4 * 4;
-  for (std::int64_t r = 0; r < rows4; r += 4)
-    for (std::int64_t c = 0; c < columns4; c += 4)
-      transpose_4x4(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = r < rows4 ? columns4 : 0; c < columns; ++c)
-      to[c * to_stride + r] = from[r * from_stride + c];
-}
-
-// query [rows][dim], rows <= kRows and `stride` floats apart, to qt [strip][dim][kStrip]; rows of
-// the last strip beyond `rows` become zeros. qt has room for dim * kRows floats.
-inline void transpose_strips(const float* query, std::int64_t stride, std::int64_t rows,
-                             std::int64_t dim, float* qt) {
-  for (std::int64_t r = 0; r < rows; r += kStrip, qt += dim * kStrip) {
-    const std::int64_t some = std::min(kStrip, rows - r);
-    if (some < kStrip) std::fill(qt, qt + dim * kStrip, 0.0f);
-    transpose(query + r * stride, stride, some, dim, qt, kStrip);
-  }
-}
-
 // Queries [row_begin, row_begin + rows) of a head for score_block.
 inline void transpose_queries(const HeadView& head, std::int64_t row_begin, std::int64_t rows,
                               float* qt) {
   transpose_strips(head.query + row_begin * head.dim, head.dim, rows, head.dim, qt);
-}
-
-// Dimensions whose products make one chain of multiply-adds; the chains' sums are added in order.
-// One chain for all of d would lose twice as much at d = 128.
-inline constexpr std::int64_t kChain = 32;
-
-// sum[a][v] += lanes[v] * broadcast[a], for each of `count` steps: the one inner loop of dot
-// products and of weighted values. lanes: kVectors vectors, the next step's kStrip floats on;
-// broadcast: kCount floats `apart` from each other, the next step's `step` floats on.
-template <int kCount, int kVectors>
-HWY_INLINE void add_product(const float* HWY_RESTRICT lanes, const float* HWY_RESTRICT broadcast,
-                            std::int64_t apart, hn::Vec<Floats> (&sum)[kCount][kVectors]) {
-  const Floats d;
-  hn::Vec<Floats> w[kVectors];
-  for (int v = 0; v < kVectors; ++v) w[v] = hn::Load(d, lanes + v * kLanes);
-  for (int a = 0; a < kCount; ++a) {
-    const auto factor = hn::Set(d, broadcast[a * apart]);
-    for (int v = 0; v < kVectors; ++v) sum[a][v] = hn::MulAdd(w[v], factor, sum[a][v]);
-  }
-}
-template <int kCount, int kVectors>
-HWY_INLINE void add_products(const float* HWY_RESTRICT lanes, const float* HWY_RESTRICT broadcast,
-                             std::int64_t apart, std::int64_t step, std::int64_t count,
-                             hn::Vec<Floats> (&sum)[kCount][kVectors]) {
-  for (auto& row : sum)
-    for (auto& v : row) v = hn::Zero(Floats());
-  for (std::int64_t fours = count / 4; fours > 0; --fours) {
-    add_product(lanes, broadcast, apart, sum);
-    add_product(lanes + kStrip, broadcast + step, apart, sum);
-    add_product(lanes + 2 * kStrip, broadcast + 2 * step, apart, sum);
-    add_product(lanes + 3 * kStrip, broadcast + 3 * step, apart, sum);
-    lanes += 4 * kStrip;
-    broadcast += 4 * step;
-  }
-  for (count %= 4; count > 0; --count) {
-    add_product(lanes, broadcast, apart, sum);
-    lanes += kStrip;
-    broadcast += step;
-  }
-}
-
-// out [kKeys], `stride` floats apart: factor * (dot over `count` dimensions, added to what out has
-// when kAdd) of kKeys keys and kVectors vectors of a strip. qt: the strip's first of these vectors.
-template <bool kAdd, int kKeys, int kVectors>
-HWY_INLINE void dot_chain(float factor, const float* HWY_RESTRICT qt, const float* HWY_RESTRICT key,
-                          std::int64_t key_stride, std::int64_t count, float* HWY_RESTRICT out,
-                          std::int64_t stride) {
-  const Floats d;
-  hn::Vec<Floats> sum[kKeys][kVectors];
-  add_products(qt, key, key_stride, 1, count, sum);
-  const auto factors = hn::Set(d, factor);
-  for (int k = 0; k < kKeys; ++k)
-    for (int v = 0; v < kVectors; ++v) {
-      float* at = out + k * stride + v * kLanes;
-      if (kAdd) sum[k][v] = hn::Add(hn::Load(d, at), sum[k][v]);
-      hn::Store(hn::Mul(factors, sum[k][v]), d, at);
-    }
-}
-
-// The same over all `dim` dimensions, chain by chain, times scale.
-template <int kKeys, int kVectors>
-HWY_INLINE void dot_tile(float scale, const float* HWY_RESTRICT qt, const float* HWY_RESTRICT key,
-                         std::int64_t dim, float* HWY_RESTRICT out, std::int64_t stride) {
-  if (dim <= kChain)
-    return dot_chain<false, kKeys, kVectors>(scale, qt, key, dim, dim, out, stride);
-  dot_chain<false, kKeys, kVectors>(1.0f, qt, key, dim, kChain, out, stride);
-  for (std::int64_t i = kChain; i < dim; i += kChain) {
-    const std::int64_t count = std::min(kChain, dim - i);
-    dot_chain<true, kKeys, kVectors>(i + count == dim ? scale : 1.0f, qt + i * kStrip, key + i, dim,
-                                     count, out, stride);
-  }
 }
 
 // What dot_tile multiplies by: relative parts join before the scale, in add_terms.
@@ -313,27 +155,129 @@ inline bool has_terms(const HeadView& head) {
   return has_relative(head.terms) || has_bias(head.score, head.terms) || head.score.cap > 0.0f;
 }
 
+// Biases and slots of the cells of up to kRows queries, the first at `position`, and up to kMaxKeys
+// keys, looked up once a diagonal: those of a key k and all queries are neighbours, bias(k)[r] is
+// of the distance (key + k) - (position + r). Lanes beyond `rows` go on in the same way.
+class Diagonals {
+ public:
+  static constexpr std::int64_t kMaxKeys = 64;
+
+  Diagonals(const HeadView& head, std::int64_t position, std::int64_t rows, std::int64_t key,
+            std::int64_t keys)
+      : last_(keys - 1) {
+    const std::int64_t count = last_ + (rows + kLanes - 1) / kLanes * kLanes;
+    const std::int64_t first = key + last_ - position;
+    if (has_bias(head.score, head.terms))
+      for (std::int64_t i = 0; i < count; ++i)
+        bias_[i] = bias_of_distance<float>(head.score, head.terms, first - i);
+    if (!has_relative(head.terms)) return;
+    std::int64_t level = 0, up = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      slot_[i] = head.terms.slot[by_distance(first - i, head.terms.slot_reach)];
+      level += slot_[i] == slot_[0] ? 1 : 0;
+      up += slot_[i] == slot_[0] + i ? 1 : 0;
+    }
+    one_slot_ = level == count;
+    rising_ = up == count;
+  }
+  const float* bias(std::int64_t k) const { return bias_ + last_ - k; }
+  const std::int32_t* slot(std::int64_t k) const { return slot_ + last_ - k; }
+  bool one_slot() const { return one_slot_; }  // far away: all distances share it
+  bool rising() const { return rising_; }      // nearby: a slot a distance
+
+ private:
+  const std::int64_t last_;
+  bool one_slot_ = false, rising_ = false;
+  float bias_[kMaxKeys + kRows];
+  std::int32_t slot_[kMaxKeys + kRows];
+};
+
+// The relative parts of the cells of `diagonals`: parts [keys][kRows], the lanes beyond `rows` left
+// or finite. query, key: those of the first query and key, [slots] each; null: none. Rows of slots
+// are fetched ahead, since no other access runs along them. No gathers: a lane of theirs takes
+// longer than a scalar load.
+inline void relative_parts(const Diagonals& diagonals, const float* query, const float* key,
+                           std::int64_t slots, std::int64_t rows, std::int64_t keys, float* parts) {
+  const Floats d;
+  HWY_ALIGN float row[4][Diagonals::kMaxKeys];
+  if (query == nullptr) {
+    std::fill_n(parts, keys * kRows, 0.0f);
+  } else if (diagonals.one_slot()) {
+    for (std::int64_t r = 0; r < rows; ++r) parts[r] = query[r * slots + *diagonals.slot(0)];
+    for (std::int64_t k = 1; k < keys; ++k) std::copy_n(parts, rows, parts + k * kRows);
+  } else if (diagonals.rising()) {  // along a key's row of parts and along keys, backwards
+    transpose(query + *diagonals.slot(keys - 1), slots + 1, rows, keys, parts + (keys - 1) * kRows,
+              -kRows);
+  } else {
+    for (std::int64_t r = 0; r < rows; r += 4) {
+      const std::int64_t some = std::min<std::int64_t>(4, rows - r);
+      for (std::int64_t i = 0; i < some; ++i) {
+        if (r + i + 4 < rows)
+          for (std::int64_t k = 0; k < keys; k += 16)
+            hwy::Prefetch(query + (r + i + 4) * slots + diagonals.slot(k)[r + i + 4]);
+        for (std::int64_t k = 0; k < keys; ++k)
+          row[i][k] = query[(r + i) * slots + diagonals.slot(k)[r + i]];
+      }
+      transpose(row[0], Diagonals::kMaxKeys, some, keys, parts + r, kRows);
+    }
+  }
+  if (key == nullptr) return;
+  for (std::int64_t k = 0; k < keys; ++k, key += slots, parts += kRows) {
+    const std::int32_t* slot = diagonals.slot(k);
+    if (k + 8 < keys)
+      for (std::int64_t r = 0; r < rows; r += 16) hwy::Prefetch(key + 8 * slots + slot[r]);
+    if (!diagonals.one_slot() && !diagonals.rising()) {
+      for (std::int64_t r = 0; r < rows; ++r) parts[r] += key[slot[r]];
+      continue;
+    }
+    const auto far = hn::Set(d, key[slot[0]]);
+    for (std::int64_t r = 0; r < rows; r += kLanes) {
+      const auto part = diagonals.one_slot() ? far : hn::LoadU(d, key + slot[0] + r);
+      hn::Store(hn::Add(hn::Load(d, parts + r), part), d, parts + r);
+    }
+  }
+}
+
 // Tile results to logits: `rows` queries of row_begin on, keys [key_begin, key_begin + keys), out
 // [keys], `stride` floats apart.
 inline void add_terms(const HeadView& head, std::int64_t row_begin, std::int64_t rows,
                       std::int64_t key_begin, std::int64_t keys, float* out, std::int64_t stride) {
   const Floats d;
-  const bool relative = has_relative(head.terms), biased = has_bias(head.score, head.terms);
+  const ScoreTerms& terms = head.terms;
   const VectorArithmetic<Floats> arithmetic{d};
+  const bool relative = has_relative(terms), biased = has_bias(head.score, terms);
+  const bool falcon = head.score.alibi == Alibi::kFalcon;
   const std::int64_t position = row_begin + head.keys - head.queries;
-  HWY_ALIGN float parts[kRows] = {};
-  HWY_ALIGN float biases[kRows] = {};
-  for (std::int64_t k = 0; k < keys; ++k) {
-    for (std::int64_t r = 0; relative && r < rows; ++r)
-      parts[r] = relative_of<float>(head.terms, row_begin + r, position + r, key_begin + k);
-    for (std::int64_t r = 0; biased && r < rows; ++r)
-      biases[r] = bias_of<float>(head.score, head.terms, position + r, key_begin + k);
-    for (std::int64_t r = 0; r < rows; r += kLanes) {
-      float* at = out + k * stride + r;
-      const auto part = hn::Load(d, parts + r), bias = hn::Load(d, biases + r);
-      auto x = hn::Load(d, at);
-      if (relative) x = scaled(arithmetic, head.score, x, &part);
-      hn::Store(capped_and_biased(arithmetic, head.score, x, biased ? &bias : nullptr), d, at);
+  HWY_ALIGN float parts[Diagonals::kMaxKeys * kRows];
+  HWY_ALIGN float shifts[kRows] = {};  // Falcon's, of the queries
+  if (rows % kLanes != 0) std::fill_n(parts, Diagonals::kMaxKeys * kRows, 0.0f);
+  for (std::int64_t r = 0; falcon && r < rows; ++r)
+    shifts[r] = falcon_shift<float>(terms, position + r);
+  const auto from = [&](const float* all, std::int64_t row) {
+    return all != nullptr ? all + row * terms.slots : nullptr;
+  };
+  for (std::int64_t begin = 0; begin < keys; begin += Diagonals::kMaxKeys) {
+    const std::int64_t key = key_begin + begin;
+    const std::int64_t some = std::min(Diagonals::kMaxKeys, keys - begin);
+    const Diagonals diagonals(head, position, rows, key, some);
+    if (relative)
+      relative_parts(diagonals, from(terms.query_relative, row_begin),
+                     from(terms.key_relative, key), terms.slots, rows, some, parts);
+    for (std::int64_t k = 0; k < some; ++k) {
+      const auto shift = hn::Set(d, falcon ? falcon_shift<float>(terms, key + k) : 0.0f);
+      for (std::int64_t r = 0; r < rows; r += kLanes) {
+        float* at = out + (begin + k) * stride + r;
+        auto x = hn::Load(d, at), bias = hn::Zero(d);
+        if (relative) {
+          const auto part = hn::Load(d, parts + k * kRows + r);
+          x = scaled(arithmetic, head.score, x, &part);
+        }
+        if (biased) bias = hn::LoadU(d, diagonals.bias(k) + r);
+        if (falcon)
+          bias = hn::Add(
+              bias, hn::Mul(hn::Set(d, head.score.scale), hn::Sub(shift, hn::Load(d, shifts + r))));
+        hn::Store(capped_and_biased(arithmetic, head.score, x, biased ? &bias : nullptr), d, at);
+      }
     }
   }
 }
