@@ -18,6 +18,11 @@ then the hash of decode(ids, skip_special_tokens=True), U+0000 and decode(ids,
 skip_special_tokens=False) for the ids of every 7th line and for 300 lists of ids at random, each
 number the upper 31 bits of x <- 6364136223846793005 x + 1442695040888963407 mod 2^64, from x = 1:
 a length, mod 12 and + 1, then ids, mod the number of ids.
+
+patterns.tsv: texts, as JSON strings, then for each pattern of tokenizer_patterns.py (a JSON string)
+what it matches in each of them, "start-end" in bytes, apart by spaces.
+sets.tsv: for each set of characters how many it has, and the hash of their ranges, each
+"first-last " in hexadecimal.
 """
 import json
 import os
@@ -27,6 +32,8 @@ import sys
 import sentencepiece
 from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers,
                         processors, trainers)
+
+from tokenizer_patterns import PATTERNS, SETS, TEXTS
 
 RANGES = {
     "latin": [(0x61, 0x7A), (0x61, 0x7A), (0x41, 0x5A), (0xC0, 0x24F)],
@@ -470,6 +477,39 @@ def write_decoders(folder, cases):
               f"{name}\t{json.dumps(decoder)}\n" + digests(texts))
 
 
+def pattern_lines():
+    lines = ["\t".join(json.dumps(text) for text in TEXTS)]
+    for pattern in PATTERNS:
+        split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+        row = [json.dumps(pattern)]
+        for text in TEXTS:
+            found = [span for _, span in split.pre_tokenize_str(text)]
+            row.append(" ".join("-".join(str(len(text[:at].encode())) for at in span)
+                                for span in found))
+        lines.append("\t".join(row))
+    return "".join(line + "\n" for line in lines)
+
+
+def set_lines():
+    points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    lines = ""
+    for name in SETS:
+        drop = normalizers.Replace(Regex(name), "")
+        ranges, count = [], 0
+        for start in range(0, len(points), 512):
+            part = points[start:start + 512]
+            rest = set(drop.normalize_str("".join(part)))
+            for c in map(ord, (c for c in part if c not in rest)):
+                count += 1
+                if ranges and ranges[-1][1] == c - 1:
+                    ranges[-1][1] = c
+                else:
+                    ranges.append([c, c])
+        text = "".join(f"{first:x}-{last:x} " for first, last in ranges)
+        lines += f"{name}\t{count}\t{fnv(text)}\n"
+    return lines
+
+
 def write(path, text):
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
@@ -493,6 +533,8 @@ def main():
     os.makedirs(folder, exist_ok=True)
     write(os.path.join(folder, "lines.tsv"), "".join(
         "\t".join(json.dumps(t, ensure_ascii=True)[1:-1] for t in case) + "\n" for case in cases))
+    write(os.path.join(folder, "patterns.tsv"), pattern_lines())
+    write(os.path.join(folder, "sets.tsv"), set_lines())
     if len(sys.argv) > 2:
         tokenizer = Tokenizer.from_file(os.path.join(sys.argv[2], "tokenizer.json"))
         tokenizer.no_truncation()

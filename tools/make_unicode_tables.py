@@ -17,6 +17,24 @@ NUMERIC, MARK, LETTER, NUMBER, REGEX_SPACE = 128, 256, 512, 1024, 2048
 
 CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co "
               "Cs").split()
+# Those of Unicode 14, the version of the oldest PCRE2 that is used.
+SCRIPTS = """Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak
+Bengali Bhaiksuki Bopomofo Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian
+Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common Coptic Cuneiform Cypriot Cypro_Minoan
+Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs Elbasan Elymaic Ethiopic
+Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi Gurmukhi Han Hangul Hanifi_Rohingya
+Hanunoo Hatran Hebrew Hiragana Imperial_Aramaic Inherited Inscriptional_Pahlavi
+Inscriptional_Parthian Javanese Kaithi Kannada Katakana Kayah_Li Kharoshthi Khitan_Small_Script
+Khmer Khojki Khudawadi Lao Latin Lepcha Limbu Linear_A Linear_B Lisu Lycian Lydian Mahajani Makasar
+Malayalam Mandaic Manichaean Marchen Masaram_Gondi Medefaidrin Meetei_Mayek Mende_Kikakui
+Meroitic_Cursive Meroitic_Hieroglyphs Miao Modi Mongolian Mro Multani Myanmar Nabataean Nandinagari
+New_Tai_Lue Newa Nko Nushu Nyiakeng_Puachue_Hmong Ogham Ol_Chiki Old_Hungarian Old_Italic
+Old_North_Arabian Old_Permic Old_Persian Old_Sogdian Old_South_Arabian Old_Turkic Old_Uyghur Oriya
+Osage Osmanya Pahawh_Hmong Palmyrene Pau_Cin_Hau Phags_Pa Phoenician Psalter_Pahlavi Rejang Runic
+Samaritan Saurashtra Sharada Shavian Siddham SignWriting Sinhala Sogdian Sora_Sompeng Soyombo
+Sundanese Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut
+Telugu Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi
+Zanabazar_Square""".split()
 
 
 def bert(**options):
@@ -130,12 +148,14 @@ def probe_newer():
               if unicodedata.category(chr(c)) == "Cn" and unassigned(chr(c))]
     categories = {name: removed(name) for name in CATEGORIES}
     extra = [(bit, removed(name)) for bit, name in
-             ((1, "Alphabetic"), (2, "Lowercase"), (4, "Uppercase"), (8, "Han"))]
+             ((1, "Alphabetic"), (2, "Lowercase"), (4, "Uppercase"))]
+    scripts = {name: removed(name) for name in SCRIPTS}
     newer = {}
     for c in points:
         category = [name for name, test in categories.items() if not test(chr(c))]
         assert len(category) == 1, (hex(c), category)
-        newer[c] = category[0], sum(bit for bit, test in extra if not test(chr(c)))
+        script = [name for name, test in scripts.items() if not test(chr(c))] or [""]
+        newer[c] = category[0], sum(bit for bit, test in extra if not test(chr(c))), script[0]
     return newer
 
 
@@ -290,9 +310,16 @@ const ScriptRange kScripts[] = {{
 const std::size_t kScriptCount = std::size(kScripts);
 
 const NewerRange kNewer[] = {{
-{rows('{0x%x, 0x%x, "%s", %d}' % (a, b, *v) for a, b, v in ranges(newer))}
+{rows('{0x%x, 0x%x, "%s", %d, "%s"}' % (a, b, *v) for a, b, v in ranges(newer))}
 }};
 const std::size_t kNewerCount = std::size(kNewer);
+
+const char* const kCategories[{len(CATEGORIES) - 1}] = {{
+{rows('"%s"' % c for c in CATEGORIES if c != "Cs")}
+}};
+const char* const kScriptNames[{len(SCRIPTS)}] = {{
+{rows('"%s"' % s for s in SCRIPTS)}
+}};
 
 const char32_t kDecomposed[] = {{
 {rows(pool)}

@@ -3,7 +3,6 @@
 #include "regard/tokenizer/added_tokens.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "regard/platform/utf8.h"
 #include "regard/tokenizer/unicode_tables.h"
@@ -26,8 +25,9 @@ bool word_after(std::string_view text, std::size_t at) {
   return at < text.size() && (unicode_flags(decode_utf8(text, at).value) & kWord);
 }
 
-std::size_t skip_space_left(std::string_view text, std::size_t at) {
-  while (at > 0) {
+// Not before `bound`.
+std::size_t skip_space_left(std::string_view text, std::size_t at, std::size_t bound) {
+  while (at > bound) {
     const std::size_t before = previous(text, at);
     if (!(unicode_flags(decode_utf8(text, before).value) & kSplitSpace)) break;
     at = before;
@@ -47,62 +47,32 @@ std::size_t skip_space_right(std::string_view text, std::size_t at) {
 }  // namespace
 
 AddedTokenMatcher::AddedTokenMatcher(const std::vector<std::string>& patterns,
-                                     const std::vector<int>& numbers) {
-  if (patterns.empty()) return;
-  lengths_.resize(256);
-  begins_.resize(256 * 256, false);
-  for (std::size_t i = 0; i < patterns.size(); ++i) {
-    const std::string& pattern = patterns[i];
-    if (patterns_.id(pattern)) continue;
-    patterns_.insert(pattern, numbers[i]);
-    const std::size_t first = static_cast<unsigned char>(pattern[0]);
-    std::vector<std::size_t>& lengths = lengths_[first];
-    const auto place =
-        std::lower_bound(lengths.begin(), lengths.end(), pattern.size(), std::greater<>());
-    if (place == lengths.end() || *place != pattern.size()) lengths.insert(place, pattern.size());
-    if (pattern.size() > 1) {
-      begins_[first << 8 | static_cast<unsigned char>(pattern[1])] = true;
-    } else {
-      const auto from = begins_.begin() + static_cast<std::ptrdiff_t>(first << 8);
-      std::fill(from, from + 256, true);
-    }
-  }
-}
-
-std::pair<int, std::size_t> AddedTokenMatcher::find(std::string_view text, std::size_t at) const {
-  const std::size_t first = static_cast<unsigned char>(text[at]);
-  if (lengths_[first].empty()) return {-1, 0};
-  const std::size_t second = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0;
-  if (!begins_[first << 8 | second]) return {-1, 0};
-  for (const std::size_t length : lengths_[first]) {
-    if (length > text.size() - at) continue;
-    if (const auto number = patterns_.id(text.substr(at, length))) {
-      return {static_cast<int>(*number), length};
-    }
-  }
-  return {-1, 0};
+                                     const std::vector<int>& numbers, const std::string& file)
+    : patterns_(file, "added_tokens") {
+  for (std::size_t i = 0; i < patterns.size(); ++i) patterns_.insert(patterns[i], numbers[i]);
+  patterns_.build();
 }
 
 std::vector<AddedMatch> AddedTokenMatcher::split(std::string_view text,
                                                  const std::vector<AddedToken>& tokens) const {
   std::vector<AddedMatch> out;
-  std::size_t done = 0;
-  for (std::size_t at = 0; at < text.size() && !lengths_.empty();) {
-    const auto [number, length] = find(text, at);
-    if (number < 0) {
-      ++at;
-      continue;
-    }
-    std::size_t start = at;
-    std::size_t stop = at + length;
-    at = stop;
-    const AddedToken& token = tokens[static_cast<std::size_t>(number)];
+  std::size_t done = 0, at = 0;
+  std::size_t space_end = 0;  // of the white space that was looked at last
+  const std::vector<PrefixSet::Match> matches = patterns_.find(text);
+  for (auto match = matches.rbegin(); match != matches.rend(); ++match) {
+    if (match->start < at) continue;
+    std::size_t start = match->start;
+    std::size_t stop = at = match->start + match->length;
+    const AddedToken& token = tokens[static_cast<std::size_t>(match->value)];
     if (token.single_word && (word_before(text, start) || word_after(text, stop))) continue;
-    if (token.lstrip) start = std::max(skip_space_left(text, start), done);
-    if (token.rstrip) stop = skip_space_right(text, stop);
+    if (token.lstrip) start = std::max(skip_space_left(text, start, done), done);
+    if (token.rstrip) {
+      if (stop > space_end) space_end = skip_space_right(text, stop);
+      stop = space_end;
+    }
     if (start >= stop) continue;  // white space that the match before has taken
     if (done < start) out.push_back({-1, {done, start}});
-    out.push_back({number, {start, stop}});
+    out.push_back({static_cast<int>(match->value), {start, stop}});
     done = stop;
   }
   if (done < text.size()) out.push_back({-1, {done, text.size()}});

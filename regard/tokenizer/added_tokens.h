@@ -6,11 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "regard/tokenizer/pattern_set.h"
 #include "regard/tokenizer/tokenizer.h"
-#include "regard/tokenizer/vocabulary.h"
 
 namespace regard {
 
@@ -35,20 +34,16 @@ struct AddedMatch {
 class AddedTokenMatcher {
  public:
   // Pattern i stands for token numbers[i] of `tokens`, which says how to match. No pattern is
-  // empty; of equal ones the first counts.
-  AddedTokenMatcher(const std::vector<std::string>& patterns, const std::vector<int>& numbers);
+  // empty; of equal ones the first counts. `file` is named in errors.
+  AddedTokenMatcher(const std::vector<std::string>& patterns, const std::vector<int>& numbers,
+                    const std::string& file);
   AddedTokenMatcher() = default;
 
-  // The whole text in order, without empty stretches.
+  // The whole text in order, without empty stretches between tokens.
   std::vector<AddedMatch> split(std::string_view text, const std::vector<AddedToken>& tokens) const;
 
  private:
-  // The longest pattern that text[at...] begins with: its number and bytes. -1: none.
-  std::pair<int, std::size_t> find(std::string_view text, std::size_t at) const;
-
-  Vocabulary patterns_;                            // the numbers are their ids
-  std::vector<std::vector<std::size_t>> lengths_;  // by first byte: lengths, the longest first
-  std::vector<bool> begins_;                       // by the first two bytes, of one byte by all
+  PrefixSet patterns_;
 };
 
 }  // namespace regard

@@ -147,14 +147,17 @@ std::optional<std::pair<std::string_view, std::size_t>> CharsMap::longest(
   return found;
 }
 
-void CharsMap::apply(NormalText& text) const {
+void CharsMap::apply(NormalText& text, const TextBudget& budget) const {
   const std::string_view old = text.view();
   std::vector<Change> changes;
   changes.reserve(old.size());
   bool modified = false;  // nothing happens to a text in which nothing is replaced
   const auto replace = [&](std::string_view part, std::size_t count) {
     const auto with = shortest(part);
-    if (with) put(changes, *with, count);
+    if (with) {
+      budget.demand(changes.size() + with->size());
+      put(changes, *with, count);
+    }
     modified = modified || with;
     return with.has_value();
   };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "regard/tokenizer/normal_text.h"
+#include "regard/tokenizer/text_budget.h"
 
 namespace regard {
 
@@ -26,8 +27,9 @@ class CharsMap {
   // The replacement of the longest such entry and the entry's bytes, as SentencePiece asks it.
   std::optional<std::pair<std::string_view, std::size_t>> longest(std::string_view text) const;
 
-  // The tokenizers library's Precompiled: grapheme by grapheme.
-  void apply(NormalText& text) const;
+  // The tokenizers library's Precompiled: grapheme by grapheme. Throws Error when the budget does
+  // not last.
+  void apply(NormalText& text, const TextBudget& budget) const;
 
  private:
   template <typename Visit>

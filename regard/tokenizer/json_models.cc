@@ -23,12 +23,23 @@ Vocabulary read_vocabulary(const Json& vocab) {
   return out;
 }
 
-std::unique_ptr<const Model> read_wordpiece(const Json& model) {
+// What is written before or behind each piece inside a word.
+std::string read_affix(const Json& model, std::string_view key, std::string_view otherwise) {
+  constexpr std::size_t kLongest = 64;
+  std::string affix = text(model, key, otherwise);
+  if (affix.size() > kLongest) {
+    throw model.at(key).wrong(fmt::format("at most {} bytes", kLongest));
+  }
+  return affix;
+}
+
+std::unique_ptr<const Model> read_wordpiece(const Json& model, const std::string& file) {
   demand_known(model, {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word",
                        "vocab"});
   WordPieceOptions options;
   const std::string unknown = text(model, "unk_token", "[UNK]");
-  options.prefix = text(model, "continuing_subword_prefix", "##");
+  options.prefix = read_affix(model, "continuing_subword_prefix", "##");
+  options.file = file;
   if (const auto longest = present(model, "max_input_chars_per_word")) {
     if (longest->integer() < 0) throw longest->wrong("a number of characters");
     options.longest_word = static_cast<std::size_t>(longest->integer());
@@ -82,8 +93,8 @@ std::unique_ptr<const Model> read_bpe(const Json& model, const std::string& file
                 "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
   BpeOptions options;
   options.unknown = text(model, "unk_token", "");
-  options.prefix = text(model, "continuing_subword_prefix", "");
-  options.suffix = text(model, "end_of_word_suffix", "");
+  options.prefix = read_affix(model, "continuing_subword_prefix", "");
+  options.suffix = read_affix(model, "end_of_word_suffix", "");
   options.fuse_unknown = flag(model, "fuse_unk", false);
   options.byte_fallback = flag(model, "byte_fallback", false);
   options.ignore_merges = flag(model, "ignore_merges", false);
@@ -137,7 +148,7 @@ std::unique_ptr<const Model> read_model(const Json& model, const std::string& fi
            : model.find("continuing_subword_prefix") ? "WordPiece"
                                                      : "WordLevel";
   }
-  if (name == "WordPiece") return read_wordpiece(model);
+  if (name == "WordPiece") return read_wordpiece(model, file);
   if (name == "BPE") return read_bpe(model, file);
   if (name == "Unigram") return read_unigram(model, file);
   if (name == "WordLevel") return read_word_level(model, file);

@@ -142,9 +142,6 @@ void read_normalizer(const Json& normalizer, const std::string& file,
   } else if (name == "Prepend") {
     only({"type", "prepend"});
     out.emplace_back(PrependNormalizer{std::string(normalizer.at("prepend").string())});
-  } else if (name == "Append") {
-    only({"type", "append"});
-    out.emplace_back(AppendNormalizer{std::string(normalizer.at("append").string())});
   } else if (name == "Precompiled") {
     only({"type", "precompiled_charsmap"});
     const Json map = normalizer.at("precompiled_charsmap");
@@ -154,9 +151,9 @@ void read_normalizer(const Json& normalizer, const std::string& file,
     out.emplace_back(std::make_shared<const CharsMap>(
         CharsMap::parse(decode_base64(map), file, "precompiled_charsmap")));
   } else {
-    throw type.wrong(one_of({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase",
-                             "StripAccents", "Strip", "Replace", "Prepend", "Append", "Nmt",
-                             "Precompiled", "ByteLevel", "Sequence"}));
+    throw type.wrong(
+        one_of({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents",
+                "Strip", "Replace", "Prepend", "Nmt", "Precompiled", "ByteLevel", "Sequence"}));
   }
 }
 

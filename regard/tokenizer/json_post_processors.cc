@@ -22,7 +22,9 @@ std::int64_t type_of(const Json& item) {
 }
 
 std::vector<TemplateItem> read_template(const Json& items, const Json& special, bool pair) {
+  constexpr std::size_t kMostTokens = 65'536;
   std::vector<TemplateItem> out;
+  std::size_t tokens = 0;
   bool seen[2] = {false, false};
   items.for_each_element([&](std::size_t, const Json& element) {
     TemplateItem item;
@@ -40,9 +42,13 @@ std::vector<TemplateItem> read_template(const Json& items, const Json& special, 
       const Json entry = special.at(token->at("id").string());
       const Json ids = entry.at("ids");
       const Json texts = entry.at("tokens");
+      tokens += ids.size();
+      if (tokens > kMostTokens) {
+        throw items.wrong(fmt::format("at most {} special tokens", kMostTokens));
+      }
       ids.for_each_element(
           [&](std::size_t, const Json& id) { item.tokens.push_back({id_of(id), {}}); });
-      if (texts.size() != item.tokens.size()) throw texts.wrong("as many as there are ids");
+      if (texts.size() != ids.size()) throw texts.wrong("as many as there are ids");
       texts.for_each_element(
           [&](std::size_t i, const Json& name) { item.tokens[i].text = name.string(); });
     } else {
@@ -76,6 +82,14 @@ TemplateToken read_named_token(const Json& named) {
 void read_post_processor(const Json& processor, PostProcessor& out) {
   const Json type = processor.at("type");
   const std::string_view name = type.string();
+  if (name == "BertProcessing" || name == "RobertaProcessing" || name == "TemplateProcessing") {
+    // The library gives a second one the parts that the first has made in place of the texts.
+    for (const auto& step : out.steps) {
+      if (std::holds_alternative<TemplateStep>(step)) {
+        throw type.wrong("one processor that adds special tokens");
+      }
+    }
+  }
   if (name == "Sequence") {
     demand_known(processor, {"type", "processors"});
     processor.at("processors").for_each_element([&](std::size_t, const Json& element) {

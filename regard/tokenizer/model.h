@@ -31,6 +31,8 @@ class Model {
   // "BPE"; as tokenizer.json calls it.
   virtual std::string kind() const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
+  // The first id that an added token outside the vocabulary has.
+  virtual std::int64_t entries() const { return static_cast<std::int64_t>(vocabulary().pieces()); }
   // True when cut_bytes() may be called: the vocabulary has GPT-2's stand-in of every byte.
   virtual bool takes_bytes() const { return false; }
   virtual std::unique_ptr<ModelMemory> memory() const { return nullptr; }

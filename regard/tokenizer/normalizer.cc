@@ -61,7 +61,7 @@ bool all_printable_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
 }
 
-void apply(NormalText& text, const BertNormalizer& options) {
+void apply(NormalText& text, const BertNormalizer& options, TextBudget&) {
   if (all_printable_ascii(text.view())) {
     if (!options.lowercase) return;
     std::string lower(text.view());
@@ -97,12 +97,12 @@ void apply(NormalText& text, const BertNormalizer& options) {
   if (options.lowercase) lowercase(text);
 }
 
-void apply(NormalText& text, NormalForm form) { to_normal_form(text, form); }
-void apply(NormalText& text, const LowercaseNormalizer&) { lowercase(text); }
-void apply(NormalText& text, const StripAccentsNormalizer&) { drop(text, kMark); }
+void apply(NormalText& text, NormalForm form, TextBudget&) { to_normal_form(text, form); }
+void apply(NormalText& text, const LowercaseNormalizer&, TextBudget&) { lowercase(text); }
+void apply(NormalText& text, const StripAccentsNormalizer&, TextBudget&) { drop(text, kMark); }
 
 // SentencePiece's nmt rule.
-void apply(NormalText& text, const NmtNormalizer&) {
+void apply(NormalText& text, const NmtNormalizer&, TextBudget&) {
   const auto removed = [](char32_t c) {
     return (c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F ||
            c == 0x8F || c == 0x9F;
@@ -123,9 +123,9 @@ void apply(NormalText& text, const NmtNormalizer&) {
       });
 }
 
-void apply(NormalText& text, const ByteLevelNormalizer&) { to_byte_characters(text); }
+void apply(NormalText& text, const ByteLevelNormalizer&, TextBudget&) { to_byte_characters(text); }
 
-void apply(NormalText& text, const StripNormalizer& options) {
+void apply(NormalText& text, const StripNormalizer& options, TextBudget&) {
   const std::string_view view = text.view();
   const auto blank = [&](std::size_t at) {
     return (unicode_flags(decode_utf8(view, at).value) & kSplitSpace) != 0;
@@ -145,10 +145,11 @@ void apply(NormalText& text, const StripNormalizer& options) {
   rewriter.finish();
 }
 
-void apply(NormalText& text, const ReplaceNormalizer& options) {
+void apply(NormalText& text, const ReplaceNormalizer& options, TextBudget& budget) {
   std::vector<Span> found;
-  options.pattern.find(text.view(), found);
+  options.pattern.find(text.view(), found, budget);
   if (found.empty() || text.empty()) return;
+  budget.demand(found.size() * options.content.size());  // each below 2^30
   Rewriter rewriter(text);
   for (const Span& match : found) {
     rewriter.keep(match.start - rewriter.at());
@@ -159,25 +160,21 @@ void apply(NormalText& text, const ReplaceNormalizer& options) {
   rewriter.finish();
 }
 
-void apply(NormalText& text, const PrependNormalizer& options) {
+void apply(NormalText& text, const PrependNormalizer& options, TextBudget& budget) {
   if (text.empty()) return;
+  budget.demand(options.text.size());
   Rewriter rewriter(text);
   rewriter.prepend(options.text);
   rewriter.keep(text.size());
   rewriter.finish();
 }
 
-void apply(NormalText& text, const AppendNormalizer& options) {
-  Rewriter rewriter(text);
-  rewriter.keep(text.size());
-  rewriter.insert(options.text);
-  rewriter.finish();
+void apply(NormalText& text, const std::shared_ptr<const CharsMap>& map, TextBudget& budget) {
+  map->apply(text, budget);
 }
 
-void apply(NormalText& text, const std::shared_ptr<const CharsMap>& map) { map->apply(text); }
-
-void apply(NormalText& text, const SentencePieceNormalizer& options) {
-  apply_sentencepiece(text, options);
+void apply(NormalText& text, const SentencePieceNormalizer& options, TextBudget& budget) {
+  apply_sentencepiece(text, options, budget);
 }
 
 // The stand-ins, and for each character below their end the byte it stands for or -1.
@@ -203,10 +200,12 @@ const ByteAlphabet& alphabet() {
 
 }  // namespace
 
-void normalize(NormalText& text, const std::vector<Normalizer>& normalizers) {
+void normalize(NormalText& text, const std::vector<Normalizer>& normalizers, TextBudget& budget) {
   for (const Normalizer& normalizer : normalizers) {
-    std::visit([&](const auto& options) { apply(text, options); }, normalizer);
+    std::visit([&](const auto& options) { apply(text, options, budget); }, normalizer);
+    budget.demand(text.size());
   }
+  budget.spend(text.size());
 }
 
 char32_t byte_character(unsigned char byte) { return alphabet().character[byte]; }

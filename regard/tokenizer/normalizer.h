@@ -9,7 +9,9 @@
 
 #include "regard/tokenizer/charsmap.h"
 #include "regard/tokenizer/normal_text.h"
+#include "regard/tokenizer/pattern_set.h"
 #include "regard/tokenizer/regex.h"
+#include "regard/tokenizer/text_budget.h"
 #include "regard/tokenizer/unicode_normal.h"
 
 namespace regard {
@@ -34,26 +36,23 @@ struct ReplaceNormalizer {
 struct PrependNormalizer {
   std::string text;
 };
-struct AppendNormalizer {
-  std::string text;
-};
 // SentencePiece's normalizer_spec, of which the ids of a .model are made.
 struct SentencePieceNormalizer {
   std::shared_ptr<const CharsMap> map;  // none: characters stay as they are
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;
-  std::vector<std::string> user_defined;  // kept as typed
+  PrefixSet user_defined;  // kept as typed
 };
 
 using Normalizer =
     std::variant<BertNormalizer, NormalForm, LowercaseNormalizer, StripAccentsNormalizer,
                  NmtNormalizer, ByteLevelNormalizer, StripNormalizer, ReplaceNormalizer,
-                 PrependNormalizer, AppendNormalizer, std::shared_ptr<const CharsMap>,
-                 SentencePieceNormalizer>;
+                 PrependNormalizer, std::shared_ptr<const CharsMap>, SentencePieceNormalizer>;
 
-// Applies them in their order.
-void normalize(NormalText& text, const std::vector<Normalizer>& normalizers);
+// Applies them in their order. Throws Error when the budget does not last; the text's bytes are
+// spent in the end.
+void normalize(NormalText& text, const std::vector<Normalizer>& normalizers, TextBudget& budget);
 
 // GPT-2's printable stand-in for a byte: U+0120 for a space.
 char32_t byte_character(unsigned char byte);

@@ -121,7 +121,7 @@ std::vector<Token> PostProcessor::apply(std::vector<CutText> texts, bool special
   for (const auto& step : steps) {
     if (const auto* trimming = std::get_if<TrimStep>(&step)) {
       for (CutText& text : texts) trim(text, trimming->add_prefix_space);
-    } else if (!filling) {
+    } else {
       filling = &std::get<TemplateStep>(step);
     }
   }

@@ -21,7 +21,8 @@ struct Stretch {
 // A text on its way: stretches of it, and room for the next cut.
 struct Cutting {
   NormalText& text;
-  std::vector<Span> stretches;
+  TextBudget& budget;
+  std::vector<Span> stretches = {};
   std::vector<Span> next = {};
   std::vector<Stretch> parts = {};
   std::vector<Span> found = {};
@@ -221,7 +222,8 @@ void apply(Cutting& cutting, const SplitPreTokenizer& options) {
   const std::string_view text = cutting.text.view();
   for (const Span stretch : cutting.stretches) {
     cutting.found.clear();
-    options.pattern.find(text.substr(stretch.start, stretch.end - stretch.start), cutting.found);
+    options.pattern.find(text.substr(stretch.start, stretch.end - stretch.start), cutting.found,
+                         cutting.budget);
     cover(cutting.found, stretch, options.invert, cutting.parts);
     split_parts(cutting, options.behavior);
   }
@@ -309,8 +311,8 @@ void to_stand_ins(Cutting& cutting) {
 }  // namespace
 
 std::vector<Span> pre_tokenize(NormalText& text, const std::vector<PreTokenizer>& pre_tokenizers,
-                               bool keep_bytes) {
-  Cutting cutting{text, {}};
+                               bool keep_bytes, TextBudget& budget) {
+  Cutting cutting{text, budget};
   if (!text.empty()) cutting.stretches.push_back({0, text.size()});
   for (std::size_t i = 0; i < pre_tokenizers.size(); ++i) {
     cutting.next.clear();

@@ -58,6 +58,6 @@ using PreTokenizer =
 // `keep_bytes` a ByteLevel in the last place leaves the bytes as they are, for a model that takes
 // bytes instead of GPT-2's stand-ins.
 std::vector<Span> pre_tokenize(NormalText& text, const std::vector<PreTokenizer>& pre_tokenizers,
-                               bool keep_bytes);
+                               bool keep_bytes, TextBudget& budget);
 
 }  // namespace regard

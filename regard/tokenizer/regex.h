@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "regard/tokenizer/text_budget.h"
 #include "regard/tokenizer/tokenizer.h"
 
 namespace regard {
@@ -22,9 +23,9 @@ class Regex {
   static Regex literal(std::string_view text);
 
   // Appends the matches from left to right, not overlapping; an empty one right behind another is
-  // left out. `text` is valid UTF-8. Throws Error when a match takes more than a bounded number of
-  // steps.
-  void find(std::string_view text, std::vector<Span>& out) const;
+  // left out. `text` is valid UTF-8. Takes its steps from the budget; throws Error (file, key,
+  // pattern, byte of the text) when none are left.
+  void find(std::string_view text, std::vector<Span>& out, TextBudget& budget) const;
 
  private:
   struct Compiled;

@@ -1,341 +1,414 @@
 // SPDX-License-Identifier: Apache-2.0
-// From Oniguruma's Ruby syntax (its doc/RE and doc/UNICODE_PROPERTIES) to PCRE2's (its pcre2pattern
-// page). The two differ in what \s, \w, \h and \b are, in how groups set options and in how
-// properties are called; character classes with && are refused.
+// From Oniguruma's Ruby syntax (its doc/RE) to PCRE2's (its pcre2pattern page), read as a grammar
+// and written anew, so that nothing reaches PCRE2 that the two understand differently. What is not
+// read here is refused by name.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
+#include <optional>
 #include <utility>
 
 #include "regard/platform/error.h"
+#include "regard/platform/utf8.h"
 #include "regard/tokenizer/regex.h"
-#include "regard/tokenizer/unicode_tables.h"
+#include "regard/tokenizer/regex_reader.h"
+#include "regard/tokenizer/regex_set.h"
 
 namespace regard {
 namespace {
 
-// Inside brackets. White_Space, and the word characters of UTS #18.
-constexpr std::string_view kSpace =
-    R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-constexpr std::string_view kNoSpace =
-    R"(\x00-\x08\x0e-\x1f\x21-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
-    R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{d7ff}\x{e000}-\x{10ffff})";
-constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
-constexpr std::string_view kHex = "0-9A-Fa-f";
-constexpr std::string_view kNoHex = R"(\x00-/:-@G-`g-\x{d7ff}\x{e000}-\x{10ffff})";
+constexpr int kDeepest = 100;  // levels of groups and of brackets
 
-struct Name {
-  std::string_view from, to;  // lower case without _, - and spaces; inside brackets
+struct Options {
+  bool ignore_case = false, dot_all = false, extended = false;
 };
 
-// General categories by their long names, and POSIX brackets, as Oniguruma has them for Unicode.
-constexpr std::array kNames = {
-    Name{"letter", R"(\p{L})"},
-    Name{"casedletter", R"(\p{L&})"},
-    Name{"lc", R"(\p{L&})"},
-    Name{"uppercaseletter", R"(\p{Lu})"},
-    Name{"lowercaseletter", R"(\p{Ll})"},
-    Name{"titlecaseletter", R"(\p{Lt})"},
-    Name{"modifierletter", R"(\p{Lm})"},
-    Name{"otherletter", R"(\p{Lo})"},
-    Name{"mark", R"(\p{M})"},
-    Name{"combiningmark", R"(\p{M})"},
-    Name{"nonspacingmark", R"(\p{Mn})"},
-    Name{"spacingmark", R"(\p{Mc})"},
-    Name{"enclosingmark", R"(\p{Me})"},
-    Name{"number", R"(\p{N})"},
-    Name{"decimalnumber", R"(\p{Nd})"},
-    Name{"letternumber", R"(\p{Nl})"},
-    Name{"othernumber", R"(\p{No})"},
-    Name{"punctuation", R"(\p{P})"},
-    Name{"connectorpunctuation", R"(\p{Pc})"},
-    Name{"dashpunctuation", R"(\p{Pd})"},
-    Name{"openpunctuation", R"(\p{Ps})"},
-    Name{"closepunctuation", R"(\p{Pe})"},
-    Name{"initialpunctuation", R"(\p{Pi})"},
-    Name{"finalpunctuation", R"(\p{Pf})"},
-    Name{"otherpunctuation", R"(\p{Po})"},
-    Name{"symbol", R"(\p{S})"},
-    Name{"mathsymbol", R"(\p{Sm})"},
-    Name{"currencysymbol", R"(\p{Sc})"},
-    Name{"modifiersymbol", R"(\p{Sk})"},
-    Name{"othersymbol", R"(\p{So})"},
-    Name{"separator", R"(\p{Z})"},
-    Name{"spaceseparator", R"(\p{Zs})"},
-    Name{"lineseparator", R"(\p{Zl})"},
-    Name{"paragraphseparator", R"(\p{Zp})"},
-    Name{"other", R"(\p{C})"},
-    Name{"control", R"(\p{Cc})"},
-    Name{"format", R"(\p{Cf})"},
-    Name{"unassigned", R"(\p{Cn})"},
-    Name{"privateuse", R"(\p{Co})"},
-    Name{"surrogate", R"(\p{Cs})"},
-    Name{"alnum", R"(\p{Alphabetic}\p{Nd})"},
-    Name{"alpha", R"(\p{Alphabetic})"},
-    Name{"blank", R"(\p{Zs}\t)"},
-    Name{"cntrl", R"(\p{Cc})"},
-    Name{"digit", R"(\p{Nd})"},
-    Name{"lower", R"(\p{Lowercase})"},
-    Name{"upper", R"(\p{Uppercase})"},
-    Name{"punct", R"(\p{P}$+<=>^`|~)"},
-    Name{"space", kSpace},
-    Name{"xdigit", kHex},
-    Name{"word", kWord},
-    Name{"ascii", R"(\x00-\x7f)"},
-    Name{"any", R"(\x00-\x{d7ff}\x{e000}-\x{10ffff})"},
+// What a quantifier may follow.
+struct Atom {
+  std::string text;
+  bool repeatable = true;
 };
 
-// What stands in brackets for the property, or nothing when PCRE2 knows it by its name.
-std::string_view class_of(std::string_view name) {
-  std::string plain;
-  for (const char c : name) {
-    if (c != '_' && c != '-' && c != ' ') {
-      plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-  }
-  const auto* found = std::find_if(kNames.begin(), kNames.end(),
-                                   [&](const Name& entry) { return entry.from == plain; });
-  return found == kNames.end() ? std::string_view{} : found->to;
+// A member of a bracket: a character, or a set.
+struct Member {
+  std::optional<char32_t> character;
+  CharacterSet set;
+  bool any_case = false;  // the same with and without (?i)
+};
+
+bool is_ascii_letter(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+std::string spelt(char32_t c) {
+  if (is_ascii_letter(c) || is_digit(c)) return std::string(1, static_cast<char>(c));
+  return fmt::format("\\x{{{:x}}}", static_cast<unsigned>(c));
 }
 
-constexpr int kDeepest = 50;
-
-// Ranges of characters newer than Unicode 14 that have the property, for a PCRE2 that does not know
-// them yet; one that does loses nothing. `inside` is what stands in brackets.
-std::string newer_of(std::string_view inside) {
-  std::string out;
-  for (std::size_t at = inside.find("\\p{"); at != std::string_view::npos;
-       at = inside.find("\\p{", at + 1)) {
-    const std::string_view name = inside.substr(at + 3, inside.find('}', at) - at - 3);
-    for (std::size_t i = 0; i < unicode_tables::kNewerCount; ++i) {
-      const auto& range = unicode_tables::kNewer[i];
-      const std::string_view category = range.category;
-      const bool has =
-          category == name || category.substr(0, 1) == name ||
-          (name == "L&" && (category == "Lu" || category == "Ll" || category == "Lt")) ||
-          (name == "Alphabetic" && range.also & 1) || (name == "Lowercase" && range.also & 2) ||
-          (name == "Uppercase" && range.also & 4) || (name == "Han" && range.also & 8);
-      if (has) {
-        out += fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", static_cast<unsigned>(range.first),
-                           static_cast<unsigned>(range.last));
-      }
-    }
-  }
-  return out;
-}
-
-class Translator {
+class Translator : private PatternReader {
  public:
-  Translator(std::string_view pattern, const std::string& file, const std::string& key)
-      : in_(pattern), file_(file), key_(key) {}
+  using PatternReader::PatternReader;
 
   std::string run() {
-    while (at_ < in_.size()) {
-      const char c = in_[at_];
-      if (c == '\\') {
-        escape(false);
-      } else if (c == '[') {
-        bracket();
-      } else if (c == '(' && in_.substr(at_).starts_with("(?")) {
-        group();
-      } else {
-        out_ += c;
-        ++at_;
-      }
-    }
-    return std::move(out_);
+    std::string out = alternatives({});
+    if (at_ < in_.size()) refuse("a closing parenthesis without an opening one");
+    if (named_ && back_references_) refuse("names of groups beside numbered back references");
+    return out;
   }
 
  private:
-  // A class in brackets, alone or as a part of the bracket that we are in. PCRE2 10.42 has no
-  // nested sets, so that a negated one inside a bracket must be one property.
-  void put(std::string_view inside, bool negated, bool in_bracket) {
-    if (!in_bracket) {
-      out_ += negated ? "[^" : "[";
-      out_ += inside;
-      out_ += newer_of(inside);
-      out_ += ']';
-    } else if (!negated) {
-      out_ += inside;
-      out_ += newer_of(inside);
-    } else if (inside == kSpace) {
-      out_ += kNoSpace;
-    } else if (inside == kHex) {
-      out_ += kNoHex;
-    } else if (inside.starts_with("\\p{") && inside.find('}') == inside.size() - 1) {
-      out_ += "\\P";
-      out_ += inside.substr(2);
-    } else {
-      refuse("a negated class of several properties inside brackets");
+  // Up to the end of the group, which is not taken.
+  std::string alternatives(Options options) {
+    if (++depth_ > kDeepest) refuse(fmt::format("more than {} levels", kDeepest));
+    std::string out;
+    while (true) {
+      if (options.extended) skip_blanks();
+      if (done() || in_[at_] == ')') break;
+      if (take("|")) {
+        out += '|';
+        last_ = 0;
+        continue;
+      }
+      if (std::optional<Atom> atom = read_atom(options)) {
+        out += quantified(std::move(*atom), options);
+      }
     }
+    --depth_;
+    return out;
   }
 
-  [[noreturn]] void refuse(std::string_view what) const {
-    throw Error::at(file_, key_, std::string("a pattern without ") + std::string(what), in_);
-  }
-
-  void boundary(bool at_one) {
-    const std::string word = "[" + std::string(kWord) + newer_of(kWord) + "]";
-    out_ += at_one ? "(?:(?<=" + word + ")(?!" + word + ")|(?<!" + word + ")(?=" + word + "))"
-                   : "(?:(?<=" + word + ")(?=" + word + ")|(?<!" + word + ")(?!" + word + "))";
-  }
-
-  void escape(bool in_bracket) {
-    if (at_ + 1 >= in_.size()) {
-      out_ += '\\';
+  std::optional<Atom> read_atom(Options options) {
+    const char c = in_[at_];
+    if (c == '(') return read_group(options);
+    if (c == '[') {
       ++at_;
-      return;
+      last_ = 0;
+      return Atom{read_bracket(options).pattern()};
     }
+    if (c == '\\') return read_escape(options);
+    if (c == '*' || c == '+' || c == '?') refuse("a quantifier with nothing before it");
+    if (c == '{' && read_interval()) refuse("a quantifier with nothing before it");
+    if (c == '.' || c == '^' || c == '$') {
+      ++at_;
+      last_ = 0;
+      if (c == '.') return Atom{options.dot_all ? "(?s:.)" : "[^\\n]"};
+      return Atom{std::string(1, c), false};
+    }
+    return literal(take_character(), options);
+  }
+
+  Atom literal(char32_t c, Options options) {
+    if (!options.ignore_case) return {spelt(c)};
+    if (c >= 0x80) refuse("a character beyond ASCII that is to match in any case");
+    const char32_t lower = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+    // These spell one character too: U+00DF, U+FB00 to U+FB06.
+    const bool ligature = (last_ == 's' && (lower == 's' || lower == 't')) ||
+                          (last_ == 'f' && (lower == 'f' || lower == 'i' || lower == 'l'));
+    if (ligature) refuse("ss, st, ff, fi or fl in any case");
+    last_ = lower;
+    return {spelt(c)};
+  }
+
+  // A set that stands alone; letters of the other case do not join it.
+  static Atom alone(const CharacterSet& set, Options options) {
+    return {options.ignore_case ? "(?-i:" + set.pattern() + ")" : set.pattern()};
+  }
+
+  std::optional<Atom> read_escape(Options options) {
+    if (at_ + 1 >= in_.size()) refuse("a backslash at its end");
     const char c = in_[at_ + 1];
-    at_ += 2;
+    if (std::string_view("bBAzZKRNO").find(c) != std::string_view::npos) {
+      at_ += 2;
+      last_ = 0;
+      if (c == 'b' || c == 'B') return Atom{boundary(c == 'b', options), false};
+      if (c == 'R') return Atom{R"((?>\r\n|[\n-\r\x{85}\x{2028}\x{2029}]))"};
+      if (c == 'N') return Atom{"[^\\n]"};
+      if (c == 'O') return Atom{"(?s:.)"};
+      return Atom{std::string("\\") + c, false};
+    }
+    if (c >= '1' && c <= '9') return back_reference();
+    if (c == 'k' || c == 'g') {
+      if (in_.substr(at_ + 2).starts_with('<') || in_.substr(at_ + 2).starts_with('\'')) {
+        refuse("references by name (\\k, \\g)");
+      }
+    }
+    if (c == 'X' || c == 'y' || c == 'Y' || c == 'G') refuse(fmt::format("\\{}", c));
+    const Member member = escaped(false);
+    if (member.character) return literal(*member.character, options);
+    last_ = 0;
+    return alone(member.set, options);
+  }
+
+  static std::string boundary(bool at_one, Options options) {
+    const std::string word = alone(word_set(), options).text;
+    return at_one ? "(?:(?<=" + word + ")(?!" + word + ")|(?<!" + word + ")(?=" + word + "))"
+                  : "(?:(?<=" + word + ")(?=" + word + ")|(?<!" + word + ")(?!" + word + "))";
+  }
+
+  Atom back_reference() {
+    ++at_;
+    long number = 0;
+    while (!done() && is_digit(static_cast<unsigned char>(in_[at_])) && number < 1000) {
+      number = number * 10 + (in_[at_++] - '0');
+    }
+    if (number > closed_) refuse("a back reference to a group that does not stand before it");
+    back_references_ = true;
+    last_ = 0;
+    return {fmt::format("\\g{{{}}}", number)};
+  }
+
+  // After a backslash: what is the same inside brackets and outside.
+  Member escaped(bool in_bracket) {
+    ++at_;
+    if (done()) refuse("a backslash at its end");
+    const char32_t c = take_character();
+    const auto set = [&](const CharacterSet& known, char32_t negation) {
+      return Member{{}, c == negation ? known.complement() : known, negation != 'W'};
+    };
     switch (c) {
       case 's':
       case 'S':
-        return put(kSpace, c == 'S', in_bracket);
-      case 'w':
-      case 'W':
-        return put(kWord, c == 'W', in_bracket);
+        return set(space_set(), 'S');
+      case 'd':
+      case 'D':
+        return set(digit_set(), 'D');
       case 'h':
       case 'H':
-        return put(kHex, c == 'H', in_bracket);
-      case 'b':
-      case 'B':
-        if (!in_bracket) return boundary(c == 'b');
-        break;
+        return set(hex_set(), 'H');
+      case 'w':
+      case 'W':
+        // In brackets without the six numbers below U+0100, as in the library.
+        return set(in_bracket ? *posix_set("word") : word_set(), 'W');
       case 'p':
       case 'P':
-        return property(c == 'P', in_bracket);
+        if (next_is("{")) return property(c == 'P');
+        return {c, {}, false};
+      case 't':
+        return {U'\t', {}, false};
+      case 'n':
+        return {U'\n', {}, false};
+      case 'v':
+        return {U'\v', {}, false};
+      case 'f':
+        return {U'\f', {}, false};
+      case 'r':
+        return {U'\r', {}, false};
+      case 'a':
+        return {U'\a', {}, false};
+      case 'e':
+        return {U'\x1b', {}, false};
+      case 'b':
+        if (in_bracket) return {U'\b', {}, false};
+        break;
+      case 'x':
+        return {hexadecimal(), {}, false};
       case 'u':
-        return code_point();
-      case 'Z':
-      case 'z':
-      case 'A':
-      case 'G':
-      case 'K':
+        return {digits(16, 4, 4), {}, false};
+      case 'o':
+        if (next_is("{")) return {braced(8), {}, false};
+        break;
+      case 'c':
+      case 'C':
+      case 'M':
+        refuse("control and meta characters (\\c, \\C-, \\M-)");
       default:
         break;
     }
-    out_ += '\\';
-    out_ += c;
-  }
-
-  // \uHHHH
-  void code_point() {
-    const std::string_view digits = in_.substr(at_, 4);
-    if (digits.size() < 4 || !std::all_of(digits.begin(), digits.end(), [](char c) {
-          return std::isxdigit(static_cast<unsigned char>(c));
-        })) {
-      refuse("\\u without four hexadecimal digits");
+    if (c >= '0' && c <= '7') {
+      --at_;
+      return {byte(digits(8, 1, 3)), {}, false};
     }
-    out_ += "\\x{" + std::string(digits) + "}";
-    at_ += 4;
+    return {c, {}, false};
   }
 
-  void property(bool negated, bool in_bracket) {
+  Member property(bool negated) {
     const std::size_t end = in_.find('}', at_);
-    if (at_ >= in_.size() || in_[at_] != '{' || end == std::string_view::npos) {
-      // \pL
-      out_ += negated ? "\\P" : "\\p";
-      return;
-    }
+    if (end == std::string_view::npos) refuse("a property without its closing brace");
     std::string_view name = in_.substr(at_ + 1, end - at_ - 1);
-    at_ = end + 1;
     if (name.starts_with('^')) {
       negated = !negated;
       name.remove_prefix(1);
     }
-    const std::string_view known = class_of(name);
-    if (!known.empty()) return put(known, negated, in_bracket);
-    put(std::string("\\p{") + std::string(name) + "}", negated, in_bracket);
+    const auto known = property_set(name);
+    if (!known) refuse(fmt::format("the property {}", name));
+    at_ = end + 1;
+    return {{}, negated ? known->complement() : *known, false};
   }
 
-  void bracket() {
-    out_ += in_[at_++];
-    if (at_ < in_.size() && in_[at_] == '^') out_ += in_[at_++];
-    // A closing bracket in the first place is a character.
-    if (at_ < in_.size() && in_[at_] == ']') {
-      out_ += "\\]";
-      ++at_;
-    }
-    while (at_ < in_.size() && in_[at_] != ']') {
-      const std::string_view rest = in_.substr(at_);
-      if (rest.starts_with("[:")) {
-        const std::size_t end = rest.find(":]");
-        if (end != std::string_view::npos) {
-          std::string_view name = rest.substr(2, end - 2);
-          const bool negated = name.starts_with('^');
-          if (negated) name.remove_prefix(1);
-          const std::string_view known = class_of(name);
-          if (!known.empty()) {
-            put(known, negated, true);
-            at_ += end + 2;
-            continue;
-          }
-          if (name == "graph" || name == "print") {
-            out_ += rest.substr(0, end + 2);
-            at_ += end + 2;
-            continue;
-          }
-        }
+  // After the opening bracket, up to behind the closing one.
+  CharacterSet read_bracket(Options options) {
+    if (++depth_ > kDeepest) refuse(fmt::format("more than {} levels", kDeepest));
+    const bool negated = take("^");
+    CharacterSet here;
+    std::optional<CharacterSet> all;  // the sides of && so far
+    bool empty = true;
+    for (bool first = true; first || !next_is("]"); first = false) {
+      if (done()) refuse("a bracket that is not closed");
+      if (take("&&")) {
+        if (empty) refuse("a side of && that is empty");
+        all = all ? all->intersection(here) : here;
+        here = {};
+        empty = true;
+        continue;
       }
-      if (rest.starts_with("&&")) refuse("intersection of classes (&&)");
-      if (rest[0] == '[') {
-        nested();
-      } else if (rest[0] == '\\') {
-        escape(true);
-      } else {
-        out_ += in_[at_++];
-      }
+      read_member(here, options);
+      empty = false;
     }
-    if (at_ < in_.size()) {
-      out_ += ']';
-      ++at_;
-    }
-  }
-
-  // A bracket in a bracket is a union: its contents join the outer one.
-  void nested() {
-    if (in_.substr(at_).starts_with("[^")) refuse("a negated bracket inside brackets");
-    if (++depth_ > kDeepest) refuse("more than 50 levels of brackets");
     ++at_;
-    while (at_ < in_.size() && in_[at_] != ']') {
-      if (in_.substr(at_).starts_with("&&")) refuse("intersection of classes (&&)");
-      if (in_[at_] == '[') {
-        nested();
-      } else if (in_[at_] == '\\') {
-        escape(true);
-      } else {
-        out_ += in_[at_++];
+    if (empty) refuse("a side of && that is empty");
+    if (all) here = all->intersection(here);
+    --depth_;
+    return negated ? here.complement() : here;
+  }
+
+  void read_member(CharacterSet& out, Options options) {
+    const Member member = read_single(options);
+    if (options.ignore_case && !member.any_case &&
+        (!member.character || *member.character >= 0x80)) {
+      refuse("sets in brackets, besides \\s, \\d and \\h and ASCII, that are to match in any case");
+    }
+    if (!member.character) {
+      out.add(member.set);
+      if (next_is("-") && !next_is("-]")) refuse("a hyphen behind a set in brackets");
+      return;
+    }
+    const auto hyphen = [&] { return next_is("-") && !next_is("-]") && !next_is("-&&"); };
+    if (!hyphen()) {
+      out.inside += spelt(*member.character);
+      return;
+    }
+    ++at_;
+    const Member last = read_single(options);
+    if (!last.character) refuse("a range that ends in a set");
+    if (options.ignore_case && *last.character >= 0x80) {
+      refuse("a character beyond ASCII that is to match in any case");
+    }
+    if (*last.character < *member.character) refuse("a range that ends before it begins");
+    out.inside += spelt(*member.character) + "-" + spelt(*last.character);
+    // A hyphen behind a range is one.
+    if (hyphen()) {
+      ++at_;
+      out.inside += "\\x{2d}";
+    }
+  }
+
+  Member read_single(Options options) {
+    if (done()) refuse("a bracket that is not closed");
+    if (in_[at_] == '\\') return escaped(true);
+    if (in_[at_] != '[') return {take_character(), {}, false};
+    if (next_is("[:")) {
+      const std::size_t end = in_.find(":]", at_);
+      if (end != std::string_view::npos) {
+        std::string_view name = in_.substr(at_ + 2, end - at_ - 2);
+        const bool negated = name.starts_with('^');
+        if (negated) name.remove_prefix(1);
+        const auto known = posix_set(name);
+        if (!known) refuse(fmt::format("the bracket [:{}:]", name));
+        at_ = end + 2;
+        return {{}, negated ? known->complement() : *known, false};
       }
     }
-    if (at_ < in_.size()) ++at_;
-    --depth_;
+    ++at_;
+    return {{}, read_bracket(options), false};
   }
 
-  // "(?" with options: Ruby's m is PCRE2's s.
-  void group() {
-    out_ += "(?";
-    at_ += 2;
-    std::size_t end = at_;
-    while (end < in_.size() &&
-           (std::isalpha(static_cast<unsigned char>(in_[end])) || in_[end] == '-')) {
-      ++end;
+  std::optional<Atom> read_group(Options options) {
+    if (next_is("(*")) refuse("callouts (*)");
+    if (take("(?#")) {
+      const std::size_t end = in_.find(')', at_);
+      if (end == std::string_view::npos) refuse("a comment that is not closed");
+      at_ = end + 1;
+      return std::nullopt;
     }
-    if (end == at_ || end >= in_.size() || (in_[end] != ':' && in_[end] != ')')) return;
-    for (; at_ < end; ++at_) {
-      const char c = in_[at_];
-      if (c != 'i' && c != 'm' && c != 'x' && c != '-') refuse("group options besides i, m and x");
-      out_ += c == 'm' ? 's' : c;
+    for (const std::string_view open : {"(?=", "(?!", "(?<=", "(?<!"}) {
+      if (take(open)) {
+        last_ = 0;
+        Atom atom = closed(std::string(open), options);
+        last_ = 0;
+        atom.repeatable = false;
+        return atom;
+      }
+    }
+    for (const std::string_view open : {"(?:", "(?>"}) {
+      if (take(open)) return closed(std::string(open), options);
+    }
+    for (const auto& [open, close] : {std::pair{"(?<", '>'}, std::pair{"(?'", '\''}}) {
+      if (!take(open)) continue;
+      const std::size_t end = in_.find(close, at_);
+      if (end == std::string_view::npos) refuse("a group's name that is not closed");
+      at_ = end + 1;
+      named_ = true;
+      return closed("(?:", options);
+    }
+    if (take("(?")) return read_options(options);
+    ++at_;
+    Atom atom = closed("(", options);
+    ++closed_;
+    return atom;
+  }
+
+  Atom closed(const std::string& open, Options options) {
+    std::string out = open + alternatives(options);
+    if (!take(")")) refuse("a group that is not closed");
+    return {out + ")"};
+  }
+
+  // "(?imx-imx)", which reaches to the end of the group that it stands in, and "(?imx-imx:...)".
+  Atom read_options(Options options) {
+    bool on = true;
+    for (; !done() && in_[at_] != ')' && in_[at_] != ':'; ++at_) {
+      switch (in_[at_]) {
+        case '-':
+          on = false;
+          break;
+        case 'i':
+          options.ignore_case = on;
+          break;
+        case 'm':
+          options.dot_all = on;
+          break;
+        case 'x':
+          options.extended = on;
+          break;
+        default:
+          refuse(
+              "groups that begin with (? besides those of options i, m and x, look-around, "
+              "atomic and named ones");
+      }
+    }
+    const std::string open = options.ignore_case ? "(?i:" : "(?-i:";
+    if (take(":")) return closed(open, options);
+    if (!take(")")) refuse("a group that is not closed");
+    return {open + alternatives(options) + ")"};
+  }
+
+  std::string quantified(Atom atom, Options options) {
+    for (bool again = false;; again = true) {
+      if (options.extended) skip_blanks();
+      std::string quantifier;
+      if (!done() && (in_[at_] == '*' || in_[at_] == '+' || in_[at_] == '?')) {
+        quantifier = in_[at_++];
+        if (next_is("?") || next_is("+")) quantifier += in_[at_++];
+      } else if (next_is("{")) {
+        const auto interval = read_interval();
+        if (!interval) return atom.text;
+        const auto [low, high, exact] = *interval;
+        quantifier = exact      ? fmt::format("{{{}}}", low)
+                     : high < 0 ? fmt::format("{{{},}}", low)
+                                : fmt::format("{{{},{}}}", low, high);
+        // {n}? is an optional {n}, {n,m}+ a repeated one.
+        if (!exact && next_is("?")) quantifier += in_[at_++];
+      } else {
+        return atom.text;
+      }
+      if (!atom.repeatable) refuse("a quantifier behind an anchor or a look-around");
+      last_ = 0;
+      atom.text = (again ? "(?:" + atom.text + ")" : atom.text) + quantifier;
     }
   }
 
-  std::string_view in_;
-  const std::string &file_, &key_;
-  std::size_t at_ = 0;
   int depth_ = 0;
-  std::string out_;
+  long closed_ = 0;  // numbered groups that are closed
+  bool named_ = false, back_references_ = false;
+  char32_t last_ = 0;  // the character before, in lower case, where any case matches
 };
 
 }  // namespace

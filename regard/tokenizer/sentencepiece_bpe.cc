@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "regard/platform/utf8.h"
+#include "regard/tokenizer/pattern_set.h"
 #include "regard/tokenizer/word_cache.h"
 
 namespace regard {
@@ -43,9 +44,10 @@ class SentencePieceBpe : public Model {
     for (std::size_t id = 0; id < options_.types.size(); ++id) {
       if (options_.types[id] != PieceType::kUserDefined) continue;
       if (const auto piece = vocabulary_.piece(static_cast<std::int64_t>(id))) {
-        user_defined_.insert(*piece, static_cast<std::int64_t>(id));
+        if (!piece->empty()) user_defined_.insert(*piece, static_cast<std::int64_t>(id));
       }
     }
+    user_defined_.build();
   }
 
   std::string kind() const override { return "BPE"; }
@@ -82,28 +84,17 @@ class SentencePieceBpe : public Model {
     return spelt ? *id : -1;
   }
 
-  // Bytes of the longest user-defined piece here; 0 when there is none.
-  std::size_t user_defined(std::string_view rest) const {
-    if (user_defined_.pieces() == 0) return 0;
-    std::size_t longest = 0;
-    std::uint64_t hash = Vocabulary::kEmptyHash;
-    for (std::size_t size = 1; size <= std::min(rest.size(), user_defined_.longest()); ++size) {
-      hash = Vocabulary::hash_step(hash, rest[size - 1]);
-      if (user_defined_.id_of_hashed(rest.substr(0, size), hash) >= 0) longest = size;
-    }
-    return longest;
-  }
-
   void join(std::string_view word, BpeMemory& memory) const {
     std::vector<Symbol>& symbols = memory.symbols;
     std::vector<Candidate>& heap = memory.heap;
     symbols.clear();
     heap.clear();
     memory.parts.clear();
+    std::vector<PrefixSet::Match> user_defined = user_defined_.find(word);
     for (std::size_t at = 0; at < word.size();) {
-      std::size_t size = user_defined(word.substr(at));
-      const bool frozen = size > 0;
-      if (!frozen) size = decode_utf8(word, at).size;
+      while (!user_defined.empty() && user_defined.back().start < at) user_defined.pop_back();
+      const bool frozen = !user_defined.empty() && user_defined.back().start == at;
+      const std::size_t size = frozen ? user_defined.back().length : decode_utf8(word, at).size;
       const auto index = static_cast<std::int32_t>(symbols.size());
       const bool last = at + size >= word.size();
       symbols.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(size),
@@ -173,7 +164,8 @@ class SentencePieceBpe : public Model {
     }
   }
 
-  Vocabulary vocabulary_, user_defined_;
+  Vocabulary vocabulary_;
+  PrefixSet user_defined_;
   SentencePieceBpeOptions options_;
   BytePieces bytes_;
 };

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <filesystem>
 #include <span>
+#include <unordered_map>
 #include <utility>
 
 #include "regard/platform/error.h"
@@ -75,14 +76,14 @@ class FolderReader {
     return {*id, std::string(name)};
   }
 
-  void add(std::string_view name, std::int64_t id, bool special) {
-    for (AddedToken& token : parts_.added) {
-      if (token.content == name) {
-        token.id = id;
-        return;
-      }
+  AddedToken& add(std::string_view name, std::int64_t id, bool special) {
+    const auto [place, added] = places_.try_emplace(std::string(name), parts_.added.size());
+    if (added) {
+      parts_.added.push_back({.content = std::string(name), .special = special});
     }
-    parts_.added.push_back({.content = std::string(name), .id = id, .special = special});
+    AddedToken& token = parts_.added[place->second];
+    token.id = id;
+    return token;
   }
 
   // Control and user-defined pieces, and what tokenizer_config.json adds under an id.
@@ -109,13 +110,10 @@ class FolderReader {
       if (known && *known != id) {
         throw token.wrong(fmt::format("the key {}, the piece's id", *known));
       }
-      add(content, id, flag(token, "special", false));
-      for (AddedToken& added : parts_.added) {
-        if (added.content != content) continue;
-        added.lstrip = flag(token, "lstrip", false);
-        added.rstrip = flag(token, "rstrip", false);
-        added.single_word = flag(token, "single_word", false);
-      }
+      AddedToken& added = add(content, id, flag(token, "special", false));
+      added.lstrip = flag(token, "lstrip", false);
+      added.rstrip = flag(token, "rstrip", false);
+      added.single_word = flag(token, "single_word", false);
     });
   }
 
@@ -289,6 +287,7 @@ class FolderReader {
   const std::string& folder_;
   const std::string& file_;
   TokenizerParts parts_;
+  std::unordered_map<std::string, std::size_t> places_;  // of contents in parts_.added
 };
 
 }  // namespace

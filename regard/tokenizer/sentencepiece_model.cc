@@ -182,6 +182,7 @@ SentencePieceModel read_sentencepiece_model(std::string_view bytes, const std::s
 TokenizerParts sentencepiece_parts(const SentencePieceModel& model, const std::string& file) {
   TokenizerParts parts;
   SentencePieceNormalizer normalizer;
+  normalizer.user_defined = PrefixSet(file, "pieces of type user-defined");
   if (!model.charsmap.empty()) {
     normalizer.map = std::make_shared<const CharsMap>(
         CharsMap::parse(model.charsmap, file, "normalizer_spec.precompiled_charsmap"));
@@ -201,9 +202,10 @@ TokenizerParts sentencepiece_parts(const SentencePieceModel& model, const std::s
     unigram.user_defined[id] = type == PieceType::kUserDefined;
     unigram.never[id] = type != PieceType::kUserDefined && type != PieceType::kNormal;
     if (type == PieceType::kUserDefined && !model.pieces[id].empty()) {
-      normalizer.user_defined.push_back(model.pieces[id]);
+      normalizer.user_defined.insert(model.pieces[id], static_cast<std::int64_t>(id));
     }
   }
+  normalizer.user_defined.build();
   parts.normalizers.emplace_back(std::move(normalizer));
   if (model.kind == SentencePieceModel::Kind::kBpe) {
     SentencePieceBpeOptions options;

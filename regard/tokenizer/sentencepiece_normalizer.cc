@@ -18,13 +18,8 @@ struct Step {
   std::size_t size;
 };
 
-Step step_at(std::string_view text, std::size_t at, const SentencePieceNormalizer& options) {
-  const std::string_view rest = text.substr(at);
-  std::size_t longest = 0;
-  for (const std::string& symbol : options.user_defined) {
-    if (symbol.size() > longest && rest.starts_with(symbol)) longest = symbol.size();
-  }
-  if (longest > 0) return {rest.substr(0, longest), longest};
+// Without user-defined pieces.
+Step step_at(std::string_view rest, const SentencePieceNormalizer& options) {
   if (options.map) {
     if (const auto found = options.map->longest(rest)) return {found->first, found->second};
   }
@@ -34,7 +29,8 @@ Step step_at(std::string_view text, std::size_t at, const SentencePieceNormalize
 
 }  // namespace
 
-void apply_sentencepiece(NormalText& text, const SentencePieceNormalizer& options) {
+void apply_sentencepiece(NormalText& text, const SentencePieceNormalizer& options,
+                         const TextBudget& budget) {
   const std::string old(text.view());
   const std::string_view space = options.escape_whitespaces ? kMark : std::string_view(" ");
   Rewriter rewriter(text);
@@ -49,8 +45,19 @@ void apply_sentencepiece(NormalText& text, const SentencePieceNormalizer& option
   std::vector<std::pair<std::string, Span>> out;
   bool after_space = options.remove_extra_whitespaces;  // spaces here are dropped
   bool first = true;
+  std::vector<PrefixSet::Match> user_defined = options.user_defined.find(old);
+  std::size_t size = 0;  // bytes of `out`
   for (std::size_t at = 0; at < old.size();) {
-    const Step step = step_at(old, at, options);
+    while (!user_defined.empty() && user_defined.back().start < at) user_defined.pop_back();
+    const std::string_view rest = std::string_view(old).substr(at);
+    Step step;
+    if (!user_defined.empty() && user_defined.back().start == at) {
+      step.size = user_defined.back().length;
+      step.becomes = rest.substr(0, step.size);
+    } else {
+      step = step_at(rest, options);
+    }
+    budget.demand(size += step.becomes.size());
     const Span origin = text.original(at, at + step.size);
     at += step.size;
     std::string_view becomes = step.becomes;

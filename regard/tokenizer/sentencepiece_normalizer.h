@@ -6,6 +6,8 @@
 
 namespace regard {
 
-void apply_sentencepiece(NormalText& text, const SentencePieceNormalizer& options);
+// Throws Error when the budget does not last.
+void apply_sentencepiece(NormalText& text, const SentencePieceNormalizer& options,
+                         const TextBudget& budget);
 
 }  // namespace regard

@@ -36,6 +36,7 @@ void check_text(std::string_view text) {
 
 struct Tokenizer::State {
   TokenizerParts parts;
+  std::string file;
   AddedTokenMatcher in_text, in_normalized;
   std::unordered_map<std::int64_t, int> added_by_id;
   std::unordered_map<std::string_view, int> added_by_content;
@@ -43,33 +44,37 @@ struct Tokenizer::State {
   bool takes_bytes = false;
   bool trims = false;
 
-  State(TokenizerParts from, const std::string& file) : parts(std::move(from)) {
+  State(TokenizerParts from, const std::string& from_file)
+      : parts(std::move(from)), file(from_file) {
     std::vector<std::string> patterns[2];
     std::vector<int> numbers[2];
     vocabulary_size = parts.model->vocabulary().size();
     takes_bytes = parts.model->takes_bytes() && !parts.pre_tokenizers.empty() &&
                   std::holds_alternative<ByteLevelPreTokenizer>(parts.pre_tokenizers.back());
     trims = parts.post_processor.trims();
+    std::size_t contents = 0;
+    for (const AddedToken& token : parts.added) contents += token.content.size();
+    TextBudget budget(contents, file);
     for (std::size_t i = 0; i < parts.added.size(); ++i) {
       const AddedToken& token = parts.added[i];
       std::string pattern = token.content;
       if (token.normalized && !parts.normalizers.empty()) {
         NormalText text(token.content, {0, token.content.size()});
-        normalize(text, parts.normalizers);
+        normalize(text, parts.normalizers, budget);
         pattern = text.view();
       }
-      if (pattern.empty()) {
-        throw Error::at(file, "added_tokens", "a token that is not empty once normalised",
-                        token.content);
+      // One that the normaliser leaves nothing of is never found. Of several that become equal the
+      // first is: the library takes any of them, another one each time that it reads the file.
+      if (!pattern.empty()) {
+        patterns[token.normalized].push_back(std::move(pattern));
+        numbers[token.normalized].push_back(static_cast<int>(i));
       }
-      patterns[token.normalized].push_back(std::move(pattern));
-      numbers[token.normalized].push_back(static_cast<int>(i));
       added_by_id[token.id] = static_cast<int>(i);
       added_by_content.emplace(token.content, static_cast<int>(i));
       vocabulary_size = std::max(vocabulary_size, token.id + 1);
     }
-    in_text = AddedTokenMatcher(patterns[0], numbers[0]);
-    in_normalized = AddedTokenMatcher(patterns[1], numbers[1]);
+    in_text = AddedTokenMatcher(patterns[0], numbers[0], file);
+    in_normalized = AddedTokenMatcher(patterns[1], numbers[1], file);
   }
 
   // One text being cut.
@@ -78,6 +83,7 @@ struct Tokenizer::State {
     std::unique_ptr<ModelMemory> memory;
     int sequence;
     CutText out;
+    TextBudget budget;
     std::vector<Piece> pieces = {};
 
     void add(int number, Span span, std::string_view typed) {
@@ -89,7 +95,7 @@ struct Tokenizer::State {
     // A normalised stretch without added tokens.
     void cut(NormalText text) {
       const std::vector<Span> words =
-          pre_tokenize(text, state.parts.pre_tokenizers, state.takes_bytes);
+          pre_tokenize(text, state.parts.pre_tokenizers, state.takes_bytes, budget);
       const std::string_view view = text.view();
       const Model& model = *state.parts.model;
       for (const Span word : words) {
@@ -121,7 +127,7 @@ struct Tokenizer::State {
           continue;
         }
         NormalText normal(text, span);
-        normalize(normal, state.parts.normalizers);
+        normalize(normal, state.parts.normalizers, budget);
         const std::string_view view = normal.view();
         const auto matches = state.in_normalized.split(view, state.parts.added);
         if (matches.size() == 1 && matches[0].token < 0) {
@@ -143,7 +149,8 @@ struct Tokenizer::State {
 
   CutText cut_text(std::string_view text, int sequence) const {
     check_text(text);
-    Cutter cutter{*this, parts.model->memory(), sequence, {text, {}, {}}};
+    Cutter cutter{
+        *this, parts.model->memory(), sequence, {text, {}, {}}, TextBudget(text.size(), file)};
     cutter.cut_all();
     return std::move(cutter.out);
   }

@@ -16,11 +16,12 @@ namespace {
 
 // The library gives an added token the id of its entry in the vocabulary, or else the next free
 // one, whatever the file says: a file that says otherwise is broken.
-std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabulary) {
+std::vector<AddedToken> read_added(const Json& list, const Model& model) {
   std::vector<AddedToken> out;
-  std::unordered_map<std::string_view, std::size_t> places;
+  std::unordered_map<std::string_view, std::int64_t> ids;
+  std::unordered_map<std::int64_t, std::size_t> places;
   out.reserve(list.size());
-  auto next = static_cast<std::int64_t>(vocabulary.pieces());
+  std::int64_t next = model.entries();
   list.for_each_element([&](std::size_t, const Json& element) {
     AddedToken token;
     const std::string_view content = element.at("content").string();
@@ -31,11 +32,11 @@ std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabular
     token.lstrip = flag(element, "lstrip", false);
     token.rstrip = flag(element, "rstrip", false);
     token.normalized = flag(element, "normalized", !token.special);
-    if (content.empty()) throw element.at("content").wrong("a token that is not empty");
-    const auto known = vocabulary.id(content);
-    const auto place = places.find(content);
-    const bool again = place != places.end();
-    const std::int64_t expected = known ? *known : again ? out[place->second].id : next;
+    if (content.empty()) return;  // as in the library
+    const auto known = model.vocabulary().id(content);
+    const auto earlier = ids.find(content);
+    const bool again = earlier != ids.end();
+    const std::int64_t expected = again ? earlier->second : known ? *known : next;
     if (token.id != expected) {
       throw element.at("id").wrong(fmt::format("{}, the {} \"{}\"", expected,
                                                known   ? "id in model.vocab of"
@@ -44,11 +45,13 @@ std::vector<AddedToken> read_added(const Json& list, const Vocabulary& vocabular
                                                content));
     }
     next += !known && !again;
-    if (again) {
-      out[place->second] = std::move(token);
-    } else {
-      places.emplace(content, out.size());
+    ids.emplace(content, token.id);
+    // Of two with one id the later is found only.
+    const auto [place, first] = places.try_emplace(token.id, out.size());
+    if (first) {
       out.push_back(std::move(token));
+    } else {
+      out[place->second] = std::move(token);
     }
   });
   return out;
@@ -77,7 +80,7 @@ TokenizerParts read_tokenizer_json(std::string_view json, const std::string& fil
     read_post_processor(*processor, parts.post_processor);
   }
   if (const auto added = present(root, "added_tokens")) {
-    parts.added = read_added(*added, parts.model->vocabulary());
+    parts.added = read_added(*added, *parts.model);
   }
   return parts;
 }

@@ -82,7 +82,8 @@ struct ScriptRange {
 struct NewerRange {
   char32_t first, last;
   char category[3];
-  std::uint8_t also;  // 1 Alphabetic, 2 Lowercase, 4 Uppercase, 8 Han
+  std::uint8_t also;        // 1 Alphabetic, 2 Lowercase, 4 Uppercase
+  const char* script_name;  // of kScriptNames; empty for a script that is newer itself
 };
 
 extern const FlagRange kFlags[];
@@ -101,6 +102,8 @@ extern const ScriptRange kScripts[];
 extern const std::size_t kScriptCount;
 extern const NewerRange kNewer[];
 extern const std::size_t kNewerCount;
+extern const char* const kCategories[28];    // general categories, two letters each
+extern const char* const kScriptNames[161];  // as Unicode writes them
 extern const char32_t kDecomposed[];
 
 }  // namespace unicode_tables

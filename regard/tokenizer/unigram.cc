@@ -12,12 +12,16 @@
 
 #include "regard/platform/error.h"
 #include "regard/platform/utf8.h"
+#include "regard/tokenizer/pattern_set.h"
 #include "regard/tokenizer/word_cache.h"
 
 namespace regard {
 namespace {
 
 constexpr double kUnknownPenalty = 10.0;
+// Pieces of more bytes, which are rare, are found by an automaton: to try each length at each place
+// of a text would take as long as the longest piece of a file likes.
+constexpr std::size_t kShort = 64;
 
 // The best way to get to the end of this node's piece.
 struct Node {
@@ -38,7 +42,8 @@ class Unigram : public Model {
   Unigram(Vocabulary vocabulary, std::vector<double> scores, UnigramOptions options)
       : vocabulary_(std::move(vocabulary)),
         scores_(std::move(scores)),
-        options_(std::move(options)) {
+        options_(std::move(options)),
+        long_pieces_(options_.file, "pieces of more than 64 bytes") {
     if (options_.byte_fallback) bytes_ = BytePieces(vocabulary_);
     const auto flagged = [](const std::vector<bool>& flags, std::size_t id) {
       return id < flags.size() && flags[id];
@@ -52,9 +57,17 @@ class Unigram : public Model {
       }
       const auto piece = vocabulary_.piece(static_cast<std::int64_t>(id));
       if (never || !piece || piece->empty()) continue;
+      if (piece->size() > kShort) {
+        // Of a piece that comes twice the later counts.
+        if (vocabulary_.id(*piece) == static_cast<std::int64_t>(id)) {
+          long_pieces_.insert(*piece, static_cast<std::int64_t>(id));
+        }
+        continue;
+      }
       std::uint32_t& longest = longest_[prefix_of(*piece)];
       longest = std::max(longest, static_cast<std::uint32_t>(piece->size()));
     }
+    long_pieces_.build();
     // One byte is the prefix of every piece that it begins.
     unknown_score_ = lowest - kUnknownPenalty;
     if (options_.sentencepiece) {
@@ -64,6 +77,7 @@ class Unigram : public Model {
 
   std::string kind() const override { return "Unigram"; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
+  std::int64_t entries() const override { return static_cast<std::int64_t>(scores_.size()); }
   std::unique_ptr<ModelMemory> memory() const override { return std::make_unique<UnigramMemory>(); }
 
   void cut(std::string_view word, ModelMemory* memory, std::vector<Piece>& out) const override {
@@ -100,11 +114,25 @@ class Unigram : public Model {
         sum = static_cast<float>(nodes[start].score) + static_cast<float>(score);
       }
       Node& node = nodes[end];
-      if (!node.reached || sum > node.score) {
+      // Of equal sums that of the longest piece stands.
+      if (!node.reached || sum > node.score || (sum == node.score && start < node.start)) {
         node = {sum, id, static_cast<std::uint32_t>(start), true};
       }
     };
+    // The long pieces that end where `start` is.
+    auto offer_long = [&, state = std::uint32_t{0},
+                       done = std::size_t{0}](std::size_t end) mutable {
+      if (long_pieces_.empty()) return;
+      for (; done < end; ++done) {
+        state = long_pieces_.next(state, static_cast<unsigned char>(word[done]));
+      }
+      long_pieces_.ends(state, [&](const PatternSet::Match& match) {
+        offer(end - match.length, end, match.value, score_of(match.value, match.length));
+        return true;
+      });
+    };
     for (std::size_t start = 0; start < word.size();) {
+      offer_long(start);
       const std::size_t character = decode_utf8(word, start).size;
       bool single = false;  // the character alone is a piece
       const std::string_view rest = word.substr(start);
@@ -132,6 +160,7 @@ class Unigram : public Model {
       }
       start += character;
     }
+    offer_long(word.size());
   }
 
   void trace_back(std::string_view word, UnigramMemory& memory, std::vector<Piece>& out) const {
@@ -172,9 +201,10 @@ class Unigram : public Model {
   Vocabulary vocabulary_;
   std::vector<double> scores_;
   UnigramOptions options_;
+  PatternSet long_pieces_;
   BytePieces bytes_;
   double unknown_score_ = 0, highest_ = -std::numeric_limits<double>::infinity();
-  // Bytes of the longest piece that begins with these two bytes (of one byte: with a zero).
+  // Bytes of the longest short piece that begins with these two bytes (of one byte: with a zero).
   std::vector<std::uint32_t> longest_ = std::vector<std::uint32_t>(std::size_t{1} << 16, 0);
 };
 

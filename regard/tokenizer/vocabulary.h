@@ -42,6 +42,11 @@ class Vocabulary {
   // The id of a piece in two parts; -1 when there is none.
   std::int64_t id_of_joined(std::string_view first, std::string_view second) const;
   std::optional<std::string_view> piece(std::int64_t id) const;
+  // Calls visit(piece, id) for each piece, in the order of insertion.
+  template <typename Visit>
+  void for_each(const Visit& visit) const {
+    for (const Entry& entry : entries_) visit(view(entry), std::int64_t{entry.id});
+  }
   // Highest id + 1.
   std::int64_t size() const { return static_cast<std::int64_t>(by_id_.size()); }
   // Different pieces.

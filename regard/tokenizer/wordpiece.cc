@@ -6,17 +6,31 @@
 #include <utility>
 
 #include "regard/platform/error.h"
+#include "regard/tokenizer/pattern_set.h"
 
 namespace regard {
 namespace {
+
+// Pieces of more bytes, which are rare, are looked up once a word: to try each length at each place
+// of a word would take as long as the longest piece of a file likes.
+constexpr std::size_t kShort = 64;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 class WordPiece : public Model {
  public:
   WordPiece(Vocabulary vocabulary, WordPieceOptions options)
-      : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
+      : vocabulary_(std::move(vocabulary)),
+        options_(std::move(options)),
+        long_pieces_(options_.file, "model.vocab, pieces of more than 64 bytes") {
     for (const char c : options_.prefix) prefix_hash_ = Vocabulary::hash_step(prefix_hash_, c);
+    const std::size_t longest = options_.prefix.size() + kShort;
+    if (vocabulary_.longest() <= longest) return;
+    vocabulary_.for_each([&](std::string_view piece, std::int64_t id) {
+      if (piece.size() <= longest || !piece.starts_with(options_.prefix)) return;
+      long_pieces_.insert(piece.substr(options_.prefix.size()), id);
+    });
+    long_pieces_.build();
   }
 
   std::string kind() const override { return "WordPiece"; }
@@ -33,10 +47,21 @@ class WordPiece : public Model {
           std::count_if(word.begin(), word.end(), [](char c) { return !continues(c); }));
       if (characters > options_.longest_word) return unknown();
     }
+    std::vector<PrefixSet::Match> long_ones;
+    if (word.size() > kShort) long_ones = long_pieces_.find(word);
     std::string continued;
     for (std::size_t start = 0; start < word.size();) {
+      while (!long_ones.empty() && long_ones.back().start < start) long_ones.pop_back();
+      if (start > 0 && !long_ones.empty() && long_ones.back().start == start) {
+        const std::size_t end = start + long_ones.back().length;
+        out.push_back({long_ones.back().value, static_cast<std::uint32_t>(start),
+                       static_cast<std::uint32_t>(end)});
+        start = end;
+        continue;
+      }
+      const std::size_t most = start == 0 ? vocabulary_.longest() : kShort;
       // A character more than the longest piece tells where that one may end.
-      std::string_view rest = word.substr(start, vocabulary_.longest() + 4);
+      std::string_view rest = word.substr(start, most + 4);
       std::size_t ahead = 0;
       std::uint64_t hash = Vocabulary::kEmptyHash;
       if (start > 0 && !options_.prefix.empty()) {
@@ -46,7 +71,7 @@ class WordPiece : public Model {
         ahead = options_.prefix.size();
         hash = prefix_hash_;
       }
-      const std::size_t longest = std::min(rest.size(), vocabulary_.longest());
+      const std::size_t longest = std::min({rest.size(), vocabulary_.longest(), ahead + most});
       std::int64_t best = -1;
       std::size_t best_length = 0;
       hashes_into(rest, ahead, longest, hash, [&](std::size_t length, std::uint64_t at) {
@@ -89,6 +114,7 @@ class WordPiece : public Model {
 
   Vocabulary vocabulary_;
   WordPieceOptions options_;
+  PrefixSet long_pieces_;  // without the prefix
   std::uint64_t prefix_hash_ = Vocabulary::kEmptyHash;
 };
 

@@ -17,6 +17,7 @@ struct WordPieceOptions {
   std::int64_t unknown_id = 0;
   std::string prefix = "##";       // of pieces that continue a word
   std::size_t longest_word = 100;  // characters; longer words are unknown
+  std::string file;                // named in errors
 };
 
 // The unknown piece stands over the whole word when it cannot be spelt.
