@@ -1,109 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts that a model continues or translates, and the decoder's side of encoder-decoder models.
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "regard/model/generation.h"
 #include "regard/platform/error.h"
-#include "regard/platform/utf8.h"
 #include "regard/session/prepared.h"
+#include "regard/tokenizer/continuation.h"
 
 namespace regard {
 namespace {
 
-// GPT-2's byte-level alphabet: the byte that a character stands for, or nothing. Printable Latin-1
-// characters stand for themselves, the 68 others follow each other from U+0100 on.
-std::optional<char> byte_of(char32_t c) {
-  const auto plain = [](char32_t x) {
-    return (x >= 0x21 && x <= 0x7E) || (x >= 0xA1 && x <= 0xAC) || (x >= 0xAE && x <= 0xFF);
-  };
-  if (plain(c)) return static_cast<char>(c);
-  if (c < 0x100 || c > 0x143) return std::nullopt;
-  char32_t rank = c - 0x100;
-  for (char32_t x = 0; x < 0x100; ++x) {
-    if (plain(x)) continue;
-    if (rank-- == 0) return static_cast<char>(x);
-  }
-  return std::nullopt;
-}
-
-// Code points of valid UTF-8.
-std::vector<char32_t> code_points(std::string_view text) {
-  std::vector<char32_t> out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    char32_t c = length == 1 ? lead : lead & (0x7Fu >> length);
-    for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
-      c = (c << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3Fu);
-    out.push_back(c);
-    i += length;
-  }
-  return out;
-}
-
-// The bytes of the text that a piece spells.
-std::string spelled(const Tokenizer& tokenizer, const std::string& piece) {
-  if (tokenizer.id("\xC4\xA0")) {  // the byte-level alphabet's space is a piece of its vocabulary
-    std::string bytes;
-    for (const char32_t c : code_points(piece)) {
-      const std::optional<char> byte = byte_of(c);
-      if (!byte) return piece;
-      bytes += *byte;
-    }
-    return bytes;
-  }
-  unsigned value = 0;
-  if (piece.size() == 6 && piece.starts_with("<0x") && piece.back() == '>' &&
-      std::all_of(piece.begin() + 3, piece.begin() + 5, [&](char c) {
-        const bool digit = c >= '0' && c <= '9', letter = c >= 'A' && c <= 'F';
-        value = value * 16 + static_cast<unsigned>(digit ? c - '0' : c - 'A' + 10);
-        return digit || letter;
-      }))
-    return std::string(1, static_cast<char>(value));
-  std::string text;
-  for (std::size_t i = 0; i < piece.size();) {
-    const bool space = piece.compare(i, 3, "\xE2\x96\x81") == 0;  // SentencePiece's
-    text += space ? ' ' : piece[i];
-    i += space ? 3 : 1;
-  }
-  return text;
-}
-
-// The tokens behind the trace's own, their pieces behind its text.
+// The tokens behind the side's own, their text behind its text.
 void append_generated(const std::vector<std::int64_t>& ids, const Tokenizer* tokenizer,
-                      TokenSide* trace) {
-  const std::size_t begin = trace->text.size();
-  const int sequence = trace->pair ? 1 : 0;
-  for (const std::int64_t id : ids) {
-    Token token;
-    token.id = id;
-    token.text = fmt::format("#{}", id);
-    token.sequence = sequence;
-    token.span.start = trace->text.size();
-    if (tokenizer != nullptr) {
-      token.special = tokenizer->is_special(id);
-      if (const auto piece = tokenizer->piece(id)) {
-        token.text = *piece;
-        if (!token.special) trace->text += spelled(*tokenizer, *piece);
-      }
-      if (token.special) token.sequence = -1;
-    }
-    token.span.end = trace->text.size();
-    trace->tokens.push_back(std::move(token));
+                      TokenSide* side) {
+  Continuation made;
+  if (tokenizer != nullptr) {
+    std::vector<std::int64_t> before;
+    for (const Token& token : side->tokens)
+      if (!token.special) before.push_back(token.id);
+    made = continuation(*tokenizer, before, ids);
   }
-  // A text that ends in the middle of a character loses that character's first bytes.
-  for (int cut = 0; cut < 3 && trace->text.size() > begin; ++cut) {
-    std::size_t replaced = 0;
-    mend_utf8(trace->text.substr(begin), &replaced);
-    if (replaced == 0) break;
-    trace->text.pop_back();
-  }
-  for (Token& token : trace->tokens) {
-    token.span.start = std::min(token.span.start, trace->text.size());
-    token.span.end = std::min(token.span.end, trace->text.size());
+  made.spans.resize(ids.size());
+  const std::size_t begin = side->text.size();
+  side->text += made.text;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const bool special = tokenizer != nullptr && tokenizer->is_special(ids[i]);
+    Token token = token_of(ids[i], tokenizer);
+    token.sequence = special ? -1 : side->pair ? 1 : 0;
+    token.span = {begin + made.spans[i].start, begin + made.spans[i].end};
+    side->tokens.push_back(std::move(token));
   }
 }
 
@@ -151,31 +78,31 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
                 Error::Kind::kUsage);
   trace.kind = kind_of(request, spec, given || request.generation.tokens > 0, &trace);
   TokenSide target;
-  const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(request.model);
+  const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(request.model, two_stacks);
+  const auto start = [&] {
+    Token token = token_of(spec.decoder_start, tokenizer.get());
+    token.special = true;
+    token.sequence = -1;
+    return token;
+  };
   if (given) {
     RunRequest side = request;
     side.pair.reset();
     side.use_ids = request.use_target_ids;
     side.ids = request.target_ids;
     side.text = request.target.value_or("");
-    Trace encoded = encode(side);
+    Trace encoded = encode(side, tokenizer.get());
     trace.notes.insert(trace.notes.end(), encoded.notes.begin(), encoded.notes.end());
     target = std::move(encoded);
     if (!request.use_target_ids && spec.decoder_start >= 0 &&
-        target.tokens.front().id != spec.decoder_start) {
-      Token start;
-      start.id = spec.decoder_start;
-      start.special = true;
-      start.sequence = -1;
-      start.text = tokenizer->piece(start.id).value_or(fmt::format("#{}", start.id));
-      target.tokens.insert(target.tokens.begin(), std::move(start));
-    }
+        target.tokens.front().id != spec.decoder_start)
+      target.tokens.insert(target.tokens.begin(), start());
   }
   for (const Token& token : target.tokens) input.target.push_back(token.id);
   if (request.generation.tokens > 0) {
     if (two_stacks && input.target.empty() && spec.decoder_start >= 0) {
       input.target = {spec.decoder_start};
-      append_generated(input.target, tokenizer.get(), &target);
+      target.tokens = {start()};
     }
     const std::vector<std::int64_t> ids =
         generate(model, input, request.generation, progress, cancel);

@@ -6,6 +6,9 @@
 
 namespace regard {
 
+// The token of an id as it is: its piece, or "#id" without a tokenizer.
+Token token_of(std::int64_t id, const Tokenizer* tokenizer);
+
 // What run() and record() have in common: the text encoded and cut, the model's input, the layers
 // to record (all when empty).
 struct Session::Prepared {

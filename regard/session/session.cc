@@ -119,11 +119,25 @@ std::vector<std::string> read_labels(const std::string& path, std::vector<std::s
 
 }  // namespace
 
+Token token_of(std::int64_t id, const Tokenizer* tokenizer) {
+  Token token;
+  token.id = id;
+  token.text = fmt::format("#{}", id);
+  if (tokenizer == nullptr) return token;
+  if (const auto piece = tokenizer->piece(id)) token.text = *piece;
+  token.special = tokenizer->is_special(id);
+  return token;
+}
+
 struct Session::State {
+  struct Opened {
+    std::string folder;
+    std::shared_ptr<const Tokenizer> tokenizer;
+  };
   Settings settings;
-  std::string model_folder, tokenizer_folder;
+  std::string model_folder;
   std::shared_ptr<const Model> model;
-  std::shared_ptr<const Tokenizer> tokenizer;
+  Opened source, target;
 };
 
 Session::Session(Settings settings) : state_(std::make_unique<State>()) {
@@ -145,44 +159,41 @@ std::shared_ptr<const Model> Session::open_model(const std::string& model) {
   return state_->model;
 }
 
-std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& model) {
+std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& model, bool target) {
   std::string folder = resolve(model);
   // Weights named by themselves stand beside their tokenizer; a GGUF file holds its own.
   if (!folder.ends_with(".gguf") && !std::filesystem::is_directory(folder))
     folder = (std::filesystem::path(folder).parent_path() / ".").string();
-  if (state_->tokenizer == nullptr || state_->tokenizer_folder != folder) {
-    if (folder.ends_with(".gguf")) {
-      const GgufFile file = GgufFile::open(folder);
-      if (!file.find("tokenizer.ggml.model")) return nullptr;
-      state_->tokenizer = std::make_shared<const Tokenizer>(
-          Tokenizer::from_gguf(read_gguf_vocabulary(file), folder));
-    } else {
-      if (!Tokenizer::present(folder)) return nullptr;
-      state_->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::open(folder));
-    }
-    state_->tokenizer_folder = folder;
+  State::Opened& opened = target ? state_->target : state_->source;
+  if (opened.tokenizer != nullptr && opened.folder == folder) return opened.tokenizer;
+  if (folder.ends_with(".gguf")) {
+    const GgufFile file = GgufFile::open(folder);
+    if (!file.find("tokenizer.ggml.model")) return nullptr;
+    opened.tokenizer =
+        std::make_shared<const Tokenizer>(Tokenizer::from_gguf(read_gguf_vocabulary(file), folder));
+  } else {
+    if (!Tokenizer::present(folder)) return nullptr;
+    opened.tokenizer = std::make_shared<const Tokenizer>(target ? Tokenizer::open_target(folder)
+                                                                : Tokenizer::open(folder));
   }
-  return state_->tokenizer;
+  opened.folder = folder;
+  return opened.tokenizer;
 }
 
 Trace Session::encode(const RunRequest& request) {
+  return encode(request, open_tokenizer(request.model).get());
+}
+
+Trace Session::encode(const RunRequest& request, const Tokenizer* tokenizer) {
   Trace trace;
   const std::string folder = resolve(request.model);
   trace.model = model_title(folder);
-  const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(request.model);
 
   if (request.use_ids) {
     if (request.ids.empty()) throw Error("ids: expected at least one token id, found none");
     for (const std::int64_t id : request.ids) {
-      Token token;
-      token.id = id;
-      token.sequence = 0;
-      token.text = fmt::format("#{}", id);
-      if (tokenizer != nullptr) {
-        if (const auto piece = tokenizer->piece(id)) token.text = *piece;
-        token.special = tokenizer->is_special(id);
-      }
-      trace.tokens.push_back(std::move(token));
+      trace.tokens.push_back(token_of(id, tokenizer));
+      trace.tokens.back().sequence = 0;
     }
     return trace;
   }

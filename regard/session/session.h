@@ -92,8 +92,9 @@ class Session {
   // The folder that a model name stands for. Throws Error saying what was looked for and where.
   std::string resolve(const std::string& model) const;
   std::shared_ptr<const Model> open_model(const std::string& model);
-  // Null when the folder has no tokenizer.
-  std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& model);
+  // Null when the folder has no tokenizer. target: what an encoder-decoder model's target is cut
+  // by.
+  std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& model, bool target = false);
   std::vector<ModelEntry> list_models() const;
 
   // Tokenise only: the trace without layers, in full length. Throws Error for an empty text and for
@@ -129,6 +130,7 @@ class Session {
  private:
   struct Prepared;  // prepared.h
   Prepared prepare(const RunRequest& request, const Progress& progress, const CancelToken* cancel);
+  Trace encode(const RunRequest& request, const Tokenizer* tokenizer);
   // The decoder's side, and what is generated.
   void continue_text(const RunRequest& request, Prepared* prepared, const Progress& progress,
                      const CancelToken* cancel);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encoder-decoder models from a request to the maps, against PyTorch's (tests/golden/models).
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -92,6 +94,76 @@ TEST_P(TwoStacks, WhatWasGeneratedAttendsLikeTheSameTargetGiven) {
 INSTANTIATE_TEST_SUITE_P(Checkpoints, TwoStacks,
                          testing::Values("t5", "t5_gated", "bart", "mbart", "marian"),
                          [](const auto& golden) { return golden.param; });
+
+// The golden T5 with words "w1" to "w60" of its own.
+class TwoTexts : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"config.json", "model.safetensors"})
+      fs::copy_file(kGolden / "models" / "t5" / name, own_.path() / name);
+    std::string vocabulary = R"("<pad>":0)";
+    for (int i = 1; i <= 60; ++i) vocabulary += fmt::format(R"(,"w{0}":{0})", i);
+    std::ofstream(own_.path() / "tokenizer.json")
+        << R"({"version":"1.0","added_tokens":[{"id":0,"content":"<pad>","special":true}],)"
+        << R"("normalizer":null,"pre_tokenizer":{"type":"WhitespaceSplit"},"decoder":null,)"
+        << R"("model":{"type":"WordLevel","unk_token":"w1","vocab":{)" << vocabulary << "}}}";
+    request_.model = own_.path().string();
+    request_.text = "w3 w4 w9 w50";
+  }
+  static std::vector<std::string> texts(const std::vector<Unit>& units) {
+    std::vector<std::string> out;
+    for (const Unit& unit : units) out.push_back(unit.text);
+    return out;
+  }
+  TemporaryFolder own_;
+  RunRequest request_;
+  Session session_{Settings{}};
+};
+
+TEST_F(TwoTexts, AreTheRowsAndTheColumnsOfAView) {
+  request_.target = "w7 w8";
+  const Trace trace = session_.run(request_);
+  EXPECT_EQ(trace.kind, AttentionKind::kCross);
+  EXPECT_EQ(trace.columns().text, "w3 w4 w9 w50");
+  ViewRequest all;
+  all.all_heads = true;
+  const View view = session_.view(trace, all);
+  EXPECT_EQ(texts(view.units), (std::vector<std::string>{"<pad>", "w7", "w8"}));
+  EXPECT_EQ(texts(view.columns().units), (std::vector<std::string>{"w3", "w4", "w9", "w50"}));
+  ASSERT_EQ(view.heads.size(), trace.heads().size());
+  for (const HeadMap& map : view.heads)
+    for (std::int64_t row = 0; row < map.rows; ++row)
+      EXPECT_NEAR(std::accumulate(map.weights.begin() + row * map.columns,
+                                  map.weights.begin() + (row + 1) * map.columns, 0.0),
+                  1, 1e-5);
+  for (const Link& link : view.links) {
+    EXPECT_LT(link.query, 3);
+    EXPECT_LT(link.key, 4);
+  }
+  ViewRequest one;
+  one.word = "w8";
+  EXPECT_EQ(session_.view(trace, one).row, 2);
+  one.word = "w9";  // of the columns, which attend to nothing
+  EXPECT_THROW(session_.view(trace, one), Error);
+}
+
+TEST_F(TwoTexts, AGeneratedTargetIsTheTextOfItsTokens) {
+  request_.generation = {.tokens = 6, .stop_at_end = false};
+  const Generated made = session_.generate_text(request_);
+  ASSERT_EQ(made.ids.size(), 6u);
+  std::string expected;
+  for (const std::int64_t id : made.ids)
+    if (id != 0) expected += fmt::format("{}w{}", expected.empty() ? "" : " ", id);
+  EXPECT_EQ(made.text, expected);
+  const Trace trace = session_.run(request_);
+  EXPECT_EQ(trace.text, expected);
+  for (const Token& token : trace.tokens) {
+    if (token.special) continue;
+    EXPECT_NE(
+        trace.text.substr(token.span.start, token.span.end - token.span.start).find(token.text),
+        std::string::npos);
+  }
+}
 
 TEST(Kinds, ThatAModelDoesNotHaveAreWrongUse) {
   Session session{Settings{}};

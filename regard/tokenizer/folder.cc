@@ -43,6 +43,13 @@ Tokenizer Tokenizer::open(const std::string& folder) {
                   vocab ? "vocab.json without merges.txt" : "none of them");
 }
 
+Tokenizer Tokenizer::open_target(const std::string& folder) {
+  const auto file = find_file(folder, "target.spm");
+  if (!file || !find_file(folder, "source.spm") || find_file(folder, "tokenizer.json"))
+    return open(folder);
+  return make(read_sentencepiece_folder(folder, *file), *file);
+}
+
 Tokenizer Tokenizer::from_sentencepiece(std::string_view bytes, const std::string& file) {
   return make(sentencepiece_parts(read_sentencepiece_model(bytes, file), file), file);
 }

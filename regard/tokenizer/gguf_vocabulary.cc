@@ -125,7 +125,9 @@ class Reader {
   }
 
   void llama() {
-    if (from_.add_space_prefix.value_or(true)) {
+    const bool prefixed = from_.add_space_prefix.value_or(true);
+    parts_.decoders = sentencepiece_decoders(prefixed);
+    if (prefixed) {
       parts_.normalizers.emplace_back(PrependNormalizer{std::string(kMark)});
     }
     parts_.normalizers.emplace_back(ReplaceNormalizer{Regex::literal(" "), std::string(kMark)});
@@ -143,6 +145,7 @@ class Reader {
   }
 
   void gpt2() {
+    parts_.decoders = {ByteLevelDecoder{}};
     BpeOptions options;
     options.ignore_merges = apply_gguf_pattern(from_.pre, file_, parts_);
     add_tokens();
@@ -195,6 +198,7 @@ class Reader {
     normalizer.lowercase = normalizer.strip_accents = !cased;
     parts_.normalizers.emplace_back(normalizer);
     parts_.pre_tokenizers.emplace_back(BertPreTokenizer{});
+    parts_.decoders = {WordPieceDecoder{"##", true}};
     const auto named = [&](const std::optional<std::int64_t>& id, std::string_view name) {
       if (id) return id;
       return pieces.id(name);
@@ -228,9 +232,9 @@ class Reader {
     }
     parts_.pre_tokenizers.emplace_back(WhitespaceSplitPreTokenizer{});
     MetaspacePreTokenizer metaspace;
-    if (!from_.add_space_prefix.value_or(true)) {
-      metaspace.prepend = MetaspacePreTokenizer::Prepend::kNever;
-    }
+    const bool prefixed = from_.add_space_prefix.value_or(true);
+    if (!prefixed) metaspace.prepend = MetaspacePreTokenizer::Prepend::kNever;
+    parts_.decoders = {MetaspaceDecoder{std::string(kMark), prefixed}};
     parts_.pre_tokenizers.emplace_back(metaspace);
     add_tokens();
     UnigramOptions options;

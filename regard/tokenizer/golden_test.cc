@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every line of tests/golden/tokenizer against what Hugging Face's tokenizers library says of it
 // (tools/make_tokenizer_golden.py tells the format).
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "regard/platform/json.h"
+#include "regard/tokenizer/golden_lines.h"
 #include "regard/tokenizer/tokenizer.h"
 
 namespace regard {
 namespace {
-
-const std::string kFolder = REGARD_SOURCE_DIR "/tests/golden/tokenizer/";
-
-std::vector<std::string> lines_of(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
-  return lines;
-}
-
-std::string unescaped(const std::string& text) {
-  const JsonDocument document = JsonDocument::parse("\"" + text + "\"", "lines.tsv");
-  return std::string(document.root().string());
-}
 
 // The span rounded outwards to whole characters.
 Span whole_characters(std::string_view text, Span span) {
@@ -57,35 +40,27 @@ std::string as_golden(const Encoding& encoding, const std::vector<std::string>& 
   return out;
 }
 
-std::string digest(const std::string& text) {
-  std::uint64_t value = 14695981039346656037U;
-  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return fmt::format("{:016x}", value);
-}
-
 void compare(const Tokenizer& tokenizer, const std::string& name) {
-  const std::vector<std::string> cases = lines_of(kFolder + "lines.tsv");
-  const std::vector<std::string> golden = lines_of(kFolder + name + ".golden");
+  const std::vector<std::string> cases = golden_lines(golden_folder() + "lines.tsv");
+  const std::vector<std::string> golden = golden_lines(golden_folder() + name + ".golden");
   ASSERT_GE(cases.size(), 5000U);
   ASSERT_EQ(cases.size(), golden.size());
   int different = 0;
   for (std::size_t i = 0; i < cases.size() && different < 10; ++i) {
-    const std::size_t tab = cases[i].find('\t');
-    std::vector<std::string> texts{unescaped(cases[i].substr(0, tab))};
-    if (tab != std::string::npos) texts.push_back(unescaped(cases[i].substr(tab + 1)));
+    const std::vector<std::string> texts = golden_texts(cases[i]);
     const std::string found = as_golden(
         texts.size() == 1 ? tokenizer.encode(texts[0]) : tokenizer.encode_pair(texts[0], texts[1]),
         texts, name == "unigram_bytes");
-    EXPECT_EQ(digest(found), golden[i])
+    EXPECT_EQ(golden_digest(found), golden[i])
         << name << " line " << i + 1 << ": " << cases[i] << "\nfound " << found;
-    different += digest(found) != golden[i];
+    different += golden_digest(found) != golden[i];
   }
 }
 
 class TokenizerGolden : public testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerGolden, EveryLineHasTheIdsTypesAndBytesOfTheTokenizersLibrary) {
-  compare(Tokenizer::open(kFolder + GetParam()), GetParam());
+  compare(Tokenizer::open(golden_folder() + GetParam()), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,

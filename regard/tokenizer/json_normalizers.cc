@@ -41,15 +41,6 @@ std::string decode_base64(const Json& value) {
   return out;
 }
 
-// {"String": "..."} or {"Regex": "..."}
-Regex read_pattern(const Json& pattern, const std::string& file) {
-  if (const auto literal = pattern.find("String")) return Regex::literal(literal->string());
-  if (const auto regex = pattern.find("Regex")) {
-    return Regex::compile(regex->string(), file, "pattern.Regex");
-  }
-  throw pattern.wrong("String or Regex");
-}
-
 SplitBehavior read_behavior(const Json& value) {
   const std::string_view name = value.string();
   if (name == "Removed") return SplitBehavior::kRemoved;
@@ -58,6 +49,16 @@ SplitBehavior read_behavior(const Json& value) {
   if (name == "MergedWithNext") return SplitBehavior::kMergedWithNext;
   if (name == "Contiguous") return SplitBehavior::kContiguous;
   throw value.wrong("Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
+}
+
+}  // namespace
+
+Regex read_pattern(const Json& pattern, const std::string& file) {
+  if (const auto literal = pattern.find("String")) return Regex::literal(literal->string());
+  if (const auto regex = pattern.find("Regex")) {
+    return Regex::compile(regex->string(), file, "pattern.Regex");
+  }
+  throw pattern.wrong("String or Regex");
 }
 
 std::string read_character(const Json& value) {
@@ -90,8 +91,6 @@ MetaspacePreTokenizer read_metaspace(const Json& object) {
   }
   return out;
 }
-
-}  // namespace
 
 void read_normalizer(const Json& normalizer, const std::string& file,
                      std::vector<Normalizer>& out) {

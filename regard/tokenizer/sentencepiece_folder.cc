@@ -122,6 +122,7 @@ class FolderReader {
       throw Error::at(file_, "trainer_spec.model_type", "2 (BPE)", "1");
     }
     const bool prefix = !gemma && option("add_prefix_space", true);
+    parts_.decoders = sentencepiece_decoders(prefix);
     if (gemma || option("legacy", true)) {
       if (prefix) parts_.normalizers.emplace_back(PrependNormalizer{std::string(kMark)});
       parts_.normalizers.emplace_back(ReplaceNormalizer{Regex::literal(" "), std::string(kMark)});
@@ -164,6 +165,7 @@ class FolderReader {
   void metaspace() {
     parts_.pre_tokenizers.emplace_back(WhitespaceSplitPreTokenizer{});
     parts_.pre_tokenizers.emplace_back(MetaspacePreTokenizer{});
+    parts_.decoders = {MetaspaceDecoder{std::string(kMark), true}};
   }
 
   void unigram(std::vector<std::pair<std::string, double>> pieces, std::int64_t unknown) {

@@ -190,6 +190,7 @@ TokenizerParts sentencepiece_parts(const SentencePieceModel& model, const std::s
   normalizer.add_dummy_prefix = model.add_dummy_prefix;
   normalizer.remove_extra_whitespaces = model.remove_extra_whitespaces;
   normalizer.escape_whitespaces = model.escape_whitespaces;
+  parts.decoders = sentencepiece_decoders(model.add_dummy_prefix);
 
   Vocabulary vocabulary;
   vocabulary.reserve(model.pieces.size(), model.pieces.size() * 8);

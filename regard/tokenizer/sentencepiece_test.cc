@@ -62,8 +62,8 @@ TEST(SentencePieceData, EveryLineOfABookHasTheIdsOfSentencePiece) {
   EXPECT_EQ(digest, 0x6a25a9b19dbf3df7U);
 }
 
-// A small unigram model: <unk>, <s>, </s>, "\u2581a", "b", "\u2581".
-std::string small_model() {
+// A small unigram model: <unk>, <s>, </s>, `word`, "b", "\u2581".
+std::string small_model(const std::string& word = "\u2581a") {
   const auto field = [](int number, const std::string& value) {
     return std::string(1, static_cast<char>(number << 3 | 2)) +
            std::string(1, static_cast<char>(value.size())) + value;
@@ -71,8 +71,8 @@ std::string small_model() {
   const auto piece = [&](const std::string& text, char type) {
     return field(1, field(1, text) + std::string("\x15\0\0\x80\xbf", 5) + "\x18" + type);
   };
-  return piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + piece("\u2581a", 1) +
-         piece("b", 1) + piece("\u2581", 1);
+  return piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + piece(word, 1) + piece("b", 1) +
+         piece("\u2581", 1);
 }
 
 class SentencePieceFolder : public testing::Test {
@@ -120,6 +120,19 @@ TEST_F(SentencePieceFolder, OfMarianHasTheIdsOfItsVocabulary) {
   configure("MarianTokenizer");
   write("vocab.json", R"({"</s>": 0, "<unk>": 1, "b": 2, "\u2581a": 7, ">>de<<": 9})");
   EXPECT_THAT(ids(Tokenizer::open(folder_).encode(">>de<<ab b")), ElementsAre(9, 7, 2, 1, 2, 0));
+}
+
+TEST_F(SentencePieceFolder, OfMarianCutsTheTargetByAModelOfItsOwn) {
+  configure("MarianTokenizer");
+  write("vocab.json", R"({"</s>": 0, "<unk>": 1, "b": 2, "\u2581a": 7, "\u2581ab": 8})");
+  std::filesystem::rename(folder_ + "/spiece.model", folder_ + "/source.spm");
+  EXPECT_THAT(ids(Tokenizer::open_target(folder_).encode("ab")), ElementsAre(7, 2, 0));
+  write("target.spm", small_model("\u2581ab"));
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab")), ElementsAre(7, 2, 0));
+  const Tokenizer target = Tokenizer::open_target(folder_);
+  EXPECT_THAT(ids(target.encode("ab b")), ElementsAre(8, 1, 2, 0));
+  EXPECT_EQ(target.decode({8, 2, 8, 0}, true), "abb ab");
+  EXPECT_EQ(target.decode({8, 0}, false), "ab</s>");
 }
 
 TEST_F(SentencePieceFolder, WithABrokenTokenizerJsonIsAnError) {

@@ -182,6 +182,25 @@ Encoding Tokenizer::encode_plain(std::string_view text) const {
   return state_->encode({text}, false);
 }
 
+std::string Tokenizer::decode(const std::vector<std::int64_t>& ids, bool skip_special) const {
+  std::vector<std::string> pieces;
+  for (const std::int64_t one : ids) {
+    if (skip_special && is_special(one)) continue;
+    auto found = piece(one);
+    if (!found) continue;
+    // The library spells an added token as it looks for it.
+    const auto added = state_->added_by_id.find(one);
+    if (added != state_->added_by_id.end() &&
+        state_->parts.added[static_cast<std::size_t>(added->second)].normalized) {
+      NormalText text(*found, {0, found->size()});
+      normalize(text, state_->parts.normalizers);
+      found = text.view();
+    }
+    pieces.push_back(std::move(*found));
+  }
+  return decode_pieces(std::move(pieces), state_->parts.decoders);
+}
+
 std::int64_t Tokenizer::vocabulary_size() const { return state_->vocabulary_size; }
 
 std::optional<std::string> Tokenizer::piece(std::int64_t id) const {

@@ -50,6 +50,9 @@ class Tokenizer {
   // (WordPiece) or vocab.json and merges.txt (byte-level BPE), with what tokenizer_config.json says
   // of them. None of them: Error.
   static Tokenizer open(const std::string& folder);
+  // For the target of an encoder-decoder model: as open(), but with the target.spm that stands
+  // beside a source.spm (Marian).
+  static Tokenizer open_target(const std::string& folder);
   // From the text of a tokenizer.json; `file` names it in errors.
   static Tokenizer from_json(std::string_view json, const std::string& file);
   // From the bytes of a SentencePiece .model, cut as SentencePiece does; no tokens are added.
@@ -65,6 +68,10 @@ class Tokenizer {
   Encoding encode_pair(std::string_view first, std::string_view second) const;
   // The same without special tokens.
   Encoding encode_plain(std::string_view text) const;
+
+  // The text of tokens, as the tokenizer's decoder puts it together: an id without a piece, and
+  // special tokens when asked to, are left out; bytes that are not UTF-8 become U+FFFD.
+  std::string decode(const std::vector<std::int64_t>& ids, bool skip_special) const;
 
   // Numbers of ids, added tokens included: highest id + 1.
   std::int64_t vocabulary_size() const;

@@ -62,7 +62,7 @@ std::vector<AddedToken> read_added(const Json& list, const Model& model) {
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file) {
   const JsonDocument document = JsonDocument::parse(json, file, false);
   const Json root = document.root();
-  // The decoder goes the other way; truncation and padding are the caller's affair.
+  // Truncation and padding are the caller's affair.
   demand_known(root, {"version", "truncation", "padding", "added_tokens", "normalizer",
                       "pre_tokenizer", "post_processor", "decoder", "model"});
   if (const auto version = present(root, "version")) {
@@ -78,6 +78,9 @@ TokenizerParts read_tokenizer_json(std::string_view json, const std::string& fil
   }
   if (const auto processor = present(root, "post_processor")) {
     read_post_processor(*processor, parts.post_processor);
+  }
+  if (const auto decoder = present(root, "decoder")) {
+    read_decoder(*decoder, file, parts.decoders.emplace());
   }
   if (const auto added = present(root, "added_tokens")) {
     parts.added = read_added(*added, *parts.model);

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "regard/platform/json.h"
 #include "regard/tokenizer/added_tokens.h"
+#include "regard/tokenizer/decoder.h"
 #include "regard/tokenizer/model.h"
 #include "regard/tokenizer/normalizer.h"
 #include "regard/tokenizer/post_processor.h"
@@ -24,6 +26,7 @@ struct TokenizerParts {
   std::vector<PreTokenizer> pre_tokenizers;
   PostProcessor post_processor;
   std::vector<AddedToken> added;
+  std::optional<std::vector<Decoder>> decoders;  // none: the pieces with blanks between them
 };
 
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file);
@@ -33,6 +36,9 @@ std::unique_ptr<const Model> read_model(const Json& model, const std::string& fi
 void read_normalizer(const Json& normalizer, const std::string& file, std::vector<Normalizer>& out);
 void read_pre_tokenizer(const Json& pre_tokenizer, const std::string& file,
                         std::vector<PreTokenizer>& out);
+MetaspacePreTokenizer read_metaspace(const Json& object);
+Regex read_pattern(const Json& pattern, const std::string& file);  // {"String"} or {"Regex"}
+std::string read_character(const Json& value);                     // UTF-8 of one
 void read_post_processor(const Json& processor, PostProcessor& out);
 
 // From vocab.txt, one piece a line, and tokenizer_config.json when it is there.

@@ -68,6 +68,7 @@ TokenizerParts read_vocab_json(const std::string& folder) {
   const bool prefix = flag(root, "add_prefix_space", false);
   TokenizerParts parts;
   parts.pre_tokenizers.emplace_back(ByteLevelPreTokenizer{prefix, true});
+  parts.decoders = {ByteLevelDecoder{}};
   const auto add = [&](std::string_view key, std::string_view otherwise) -> TemplateToken {
     const std::string content = token_name(root, key, otherwise);
     const auto id = pieces.id(content);

@@ -79,6 +79,7 @@ TokenizerParts read_vocab_txt(const std::string& folder) {
   TokenizerParts parts;
   parts.normalizers.emplace_back(normalizer);
   parts.pre_tokenizers.emplace_back(BertPreTokenizer{});
+  parts.decoders = {WordPieceDecoder{"##", true}};
   parts.post_processor.steps.emplace_back(
       TemplateStep::bert({needed(names.cls), names.cls}, {needed(names.sep), names.sep}));
   // As transformers does, a name that is no line becomes the next id.
