@@ -2,15 +2,13 @@
 // Each decoder as the tokenizers library has it (its src/decoders and the decoders of its models).
 #include "regard/tokenizer/decoder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <type_traits>
 #include <utility>
 
-#include "regard/platform/error.h"
 #include "regard/platform/utf8.h"
 #include "regard/tokenizer/normalizer.h"
+#include "regard/tokenizer/text_budget.h"
 
 namespace regard {
 namespace {
@@ -95,17 +93,15 @@ void apply(const CtcDecoder& decoder, Pieces& pieces) {
   std::erase(pieces, "");
 }
 
-// Several of these can make a text longer and longer: `room` bytes and no more.
-void apply(const ReplaceDecoder& decoder, Pieces& pieces, std::size_t room) {
-  const std::size_t all = room;
+// Several of these can make a text longer and longer, as far as the budget goes.
+void apply(const ReplaceDecoder& decoder, Pieces& pieces, TextBudget& budget) {
+  std::size_t all = 0;
   std::vector<Span> matches;
   for (std::string& piece : pieces) {
     matches.clear();
-    decoder.pattern.find(piece, matches);
-    const std::size_t most = piece.size() + matches.size() * decoder.content.size();
-    if (most > room)
-      throw Error::at("", "decoder", fmt::format("a text of at most {} bytes", all), "more");
-    room -= most;
+    decoder.pattern.find(piece, matches, budget);
+    all += piece.size() + matches.size() * decoder.content.size();
+    budget.demand(all);
     std::string out;
     std::size_t at = 0;
     for (const Span match : matches) {
@@ -170,18 +166,20 @@ void apply(const ByteFallbackDecoder&, Pieces& pieces) {
 }  // namespace
 
 std::string decode_pieces(std::vector<std::string> pieces,
-                          const std::optional<std::vector<Decoder>>& decoders) {
+                          const std::optional<std::vector<Decoder>>& decoders,
+                          const std::string& file) {
   if (!decoders) {
     for (std::size_t i = 1; i < pieces.size(); ++i) pieces[i].insert(0, " ");
     return fused(pieces);
   }
-  std::size_t room = std::size_t{1} << 20;
-  for (const std::string& piece : pieces) room += 8 * piece.size();
+  std::size_t size = 0;
+  for (const std::string& piece : pieces) size += piece.size();
+  TextBudget budget(size, file);
   for (const Decoder& decoder : *decoders)
     std::visit(
         [&]<typename One>(const One& one) {
           if constexpr (std::is_same_v<One, ReplaceDecoder>)
-            apply(one, pieces, room);
+            apply(one, pieces, budget);
           else
             apply(one, pieces);
         },

@@ -46,9 +46,10 @@ using Decoder =
                  ReplaceDecoder, FuseDecoder, StripDecoder, ByteFallbackDecoder>;
 
 // Applies them in their order and joins what they leave. Without any list: the pieces, with a blank
-// between them. Throws Error for replacements without end.
+// between them. Throws Error, naming the file, for replacements without end.
 std::string decode_pieces(std::vector<std::string> pieces,
-                          const std::optional<std::vector<Decoder>>& decoders);
+                          const std::optional<std::vector<Decoder>>& decoders,
+                          const std::string& file);
 
 // The decoder of tokenizer.json. Throws Error for what it does not know.
 void read_decoder(const Json& decoder, const std::string& file, std::vector<Decoder>& out);

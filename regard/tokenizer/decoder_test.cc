@@ -119,15 +119,15 @@ TEST(Decoders, ThatAreNotKnownAreErrorsThatNameTheKey) {
 }
 
 TEST(Decoders, StripMoreThanAPieceHasLeavesNothingOfIt) {
-  EXPECT_EQ(decode_pieces({"aa", "b"}, {{StripDecoder{"a", 5, 5}}}), "b");
-  EXPECT_EQ(decode_pieces({""}, {{StripDecoder{"a", 1, 1}}}), "");
+  EXPECT_EQ(decode_pieces({"aa", "b"}, {{StripDecoder{"a", 5, 5}}}, "made"), "b");
+  EXPECT_EQ(decode_pieces({""}, {{StripDecoder{"a", 1, 1}}}, "made"), "");
 }
 
 TEST(Decoders, ThatDoubleATextAgainAndAgainAreAnError) {
   std::vector<Decoder> doubling(60, ReplaceDecoder{Regex::literal("a"), "aa"});
-  EXPECT_THROW(decode_pieces({"a"}, doubling), Error);
+  EXPECT_THROW(decode_pieces({"a"}, doubling, "made"), Error);
   doubling.resize(3, FuseDecoder{});
-  EXPECT_EQ(decode_pieces({"a"}, doubling), "aaaaaaaa");
+  EXPECT_EQ(decode_pieces({"a"}, doubling, "made"), "aaaaaaaa");
 }
 
 TEST(Continuation, GivesEveryTokenOfACharacterItsBytes) {

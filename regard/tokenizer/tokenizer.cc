@@ -193,12 +193,13 @@ std::string Tokenizer::decode(const std::vector<std::int64_t>& ids, bool skip_sp
     if (added != state_->added_by_id.end() &&
         state_->parts.added[static_cast<std::size_t>(added->second)].normalized) {
       NormalText text(*found, {0, found->size()});
-      normalize(text, state_->parts.normalizers);
+      TextBudget budget(found->size(), state_->file);
+      normalize(text, state_->parts.normalizers, budget);
       found = text.view();
     }
     pieces.push_back(std::move(*found));
   }
-  return decode_pieces(std::move(pieces), state_->parts.decoders);
+  return decode_pieces(std::move(pieces), state_->parts.decoders, state_->file);
 }
 
 std::int64_t Tokenizer::vocabulary_size() const { return state_->vocabulary_size; }
