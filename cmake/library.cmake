@@ -53,3 +53,11 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/regardConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/regardConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/regard COMPONENT library)
 install(FILES LICENSE THIRD_PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)
+
+# The page as it was built from web/ (`npm run build` there), for page_files.cc.
+set(REGARD_PAGE_FOLDER ${CMAKE_SOURCE_DIR}/web/dist)
+file(GLOB page_files CONFIGURE_DEPENDS ${REGARD_PAGE_FOLDER}/*)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/regard/session/page_files.cc
+                            TARGET_DIRECTORY regard_session
+                            PROPERTIES OBJECT_DEPENDS "${page_files}"
+                            COMPILE_DEFINITIONS "REGARD_PAGE_FOLDER=\"${REGARD_PAGE_FOLDER}\"")

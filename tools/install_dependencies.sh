@@ -49,6 +49,8 @@ if [[ $what == check ]]; then
   header gmock/gmock.h libgmock-dev
   header benchmark/benchmark.h libbenchmark-dev
   command_of pdftoppm poppler-utils
+  command_of node nodejs
+  command_of npm npm
   if [[ $(uname -m) != aarch64 ]]; then
     command_of aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
     command_of qemu-aarch64 qemu-user

@@ -136,6 +136,8 @@ void add_input(CLI::App* verb, InputOptions* options) {
                    "Attention of an encoder-decoder model: encoder, decoder, or cross, which is "
                    "shown when there is a target; self: the only one of other models")
       ->check(CLI::IsMember({"self", "encoder", "decoder", "cross"}));
+  verb->add_flag("--untrained", options->untrained,
+                 "Random weights instead of the trained ones, for comparison");
   verb->add_flag("--truncate", options->truncate, "Cut what is longer than the model's positions");
 }
 
@@ -156,6 +158,7 @@ RunRequest run_request(const InputOptions& options) {
   RunRequest request;
   request.model = options.model;
   request.truncate = options.truncate;
+  request.untrained = options.untrained;
   if (options.target && options.target_ids)
     throw usage("--target-ids: stands instead of --target, found both");
   if (options.target) request.target = read_argument(*options.target);
@@ -194,7 +197,7 @@ Trace run(Context& context, const RunRequest& request) {
   Session& session = context.session();
   session.open_tokenizer(request.model);
   context.timing.mark("open the tokenizer");
-  session.open_model(request.model);
+  session.open_model(request.model, request.untrained);
   context.timing.mark("open the model");
   const ProgressLine line;
   Trace trace = session.run(request, line.progress());

@@ -59,7 +59,7 @@ struct InputOptions {
   std::string model;
   std::optional<std::string> text, pair, ids, target, target_ids;
   std::string kind;
-  bool truncate = false;
+  bool truncate = false, untrained = false;
 };
 void add_input(CLI::App* verb, InputOptions* options);
 RunRequest run_request(const InputOptions& options);
@@ -93,7 +93,7 @@ std::vector<HeadId> read_head_list(const std::string& list);
 // "0-3,7".
 std::vector<int> read_layer_list(const std::string& list);
 
-enum class Format { kText, kJson, kCsv, kNpy, kPng, kSvg, kPdf };
+enum class Format { kText, kJson, kCsv, kNpy, kPng, kSvg, kPdf, kHtml };
 // From --format when given, else from the file's extension, else text. Throws Error (usage) that
 // lists `known` for any other.
 Format output_format(const std::string& format, const std::string& file,
@@ -113,6 +113,7 @@ void add_explain(CLI::App& app, Context& context);
 void add_record(CLI::App& app, Context& context);
 void add_tile(CLI::App& app, Context& context);
 void add_tokenize(CLI::App& app, Context& context);
+void add_lesson(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
 void add_heads(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);

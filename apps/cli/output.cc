@@ -22,7 +22,7 @@ struct FormatName {
   std::string_view name, extension;
   bool binary;
 };
-constexpr std::array<FormatName, 7> kFormats = {{
+constexpr std::array<FormatName, 8> kFormats = {{
     {Format::kText, "text", "txt", false},
     {Format::kJson, "json", "json", false},
     {Format::kCsv, "csv", "csv", false},
@@ -30,6 +30,7 @@ constexpr std::array<FormatName, 7> kFormats = {{
     {Format::kPng, "png", "png", true},
     {Format::kSvg, "svg", "svg", false},
     {Format::kPdf, "pdf", "pdf", true},
+    {Format::kHtml, "html", "html", false},
 }};
 
 const FormatName& entry_of(Format format) {

@@ -8,6 +8,7 @@
 #include "regard/analysis/long_text.h"
 #include "regard/platform/error.h"
 #include "regard/render/picture.h"
+#include "regard/session/page.h"
 
 namespace regard::cli {
 namespace {
@@ -105,6 +106,21 @@ void write_dense(Context& context, const Options& options, const Trace& trace,
   });
 }
 
+// The page with the trace inside; every head is in it, so options that choose do not apply.
+void write_html(Context& context, const Options& options, const Trace& trace,
+                const ViewRequest& request) {
+  if (!request.heads.empty() || request.layer || request.head || request.mean ||
+      request.keep_mass || request.word || !request.specials)
+    throw usage(
+        "html: the page holds every head and chooses by itself, so --layer, --head, --word, "
+        "--keep-mass and --no-special do not apply");
+  say(fmt::format("html: about {:.1f} megabytes",
+                  1e-6 * (4.0 / 3 * static_cast<double>(trace_file_size(trace)) + 4e5)));
+  write_output(options.output, Format::kHtml, [&](const Sink& sink) {
+    write_page(context.session(), {{.trace = &trace}}, {}, sink);
+  });
+}
+
 // What a large export is going to be.
 void say_size(const View& view, Format format) {
   double weights = 0;
@@ -145,6 +161,7 @@ void write_view(Context& context, const Options& options, const View& view, Form
         return sink(draw(view, PictureFormat::kPdf, picture));
       case Format::kText:
       case Format::kNpy:
+      case Format::kHtml:
         break;
     }
     if (row) return sink(terminal_row(view, *row, terminal));
@@ -155,12 +172,14 @@ void write_view(Context& context, const Options& options, const View& view, Form
 void show(Context& context, const Options& options) {
   const Format format = output_format(options.format, options.output,
                                       {Format::kText, Format::kPng, Format::kSvg, Format::kPdf,
-                                       Format::kJson, Format::kCsv, Format::kNpy});
+                                       Format::kJson, Format::kCsv, Format::kNpy, Format::kHtml});
   scale_named(options.scale);
   ViewRequest request = view_request(options);
   request.stream = format == Format::kJson || format == Format::kCsv;
   const Trace trace = open(context, options, request, format);
-  if (format == Format::kNpy) {
+  if (format == Format::kHtml) {
+    write_html(context, options, trace, request);
+  } else if (format == Format::kNpy) {
     write_dense(context, options, trace, request);
   } else {
     const View view = context.session().view(trace, request);
@@ -183,8 +202,8 @@ void add_show(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   add_input(verb, &options->input);
   verb->add_option("-o,--output", options->output,
-                   "File to write: .png .svg .pdf .json .csv .npy .txt");
-  verb->add_option("--format", options->format, "text, png, svg, pdf, json, csv or npy");
+                   "File to write: .png .svg .pdf .html .json .csv .npy .txt");
+  verb->add_option("--format", options->format, "text, png, svg, pdf, html, json, csv or npy");
   verb->add_option("--layer", options->layer, "Only this layer, from 0");
   verb->add_option("--head", options->head, "L3H1, a number from 0, a list of either, or mean");
   verb->add_flag("--all-heads", options->all_heads, "Every head");

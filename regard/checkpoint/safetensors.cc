@@ -240,16 +240,23 @@ Layout layout_of(const std::string& path, const std::vector<SafetensorsEntry>& e
 
 }  // namespace
 
-void write_safetensors(const std::string& path, const std::vector<SafetensorsEntry>& entries,
+void write_safetensors(const std::function<void(std::string_view)>& write, const std::string& name,
+                       const std::vector<SafetensorsEntry>& entries,
                        const std::map<std::string, std::string>& metadata) {
-  const Layout layout = layout_of(path, entries, metadata);
-  OutputFile file(path);
-  file.write(layout.prefix);
+  const Layout layout = layout_of(name, entries, metadata);
+  write(layout.prefix);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const TensorView& view = entries[i].view;
-    file.write(std::span(view.data, static_cast<std::size_t>(view.size()) * size_of(view.dtype)));
-    file.write(std::string(layout.gaps[i], '\0'));
+    write({reinterpret_cast<const char*>(view.data),
+           static_cast<std::size_t>(view.size()) * size_of(view.dtype)});
+    write(std::string(layout.gaps[i], '\0'));
   }
+}
+
+void write_safetensors(const std::string& path, const std::vector<SafetensorsEntry>& entries,
+                       const std::map<std::string, std::string>& metadata) {
+  OutputFile file(path);
+  write_safetensors([&](std::string_view bytes) { file.write(bytes); }, path, entries, metadata);
   file.commit();
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -50,6 +51,10 @@ struct SafetensorsEntry {
 // 64 bytes in the file. The format allows no holes, so alignment comes from the header's trailing
 // spaces for the first and from byte tensors named "padding.{i}" (U8) between others where needed.
 void write_safetensors(const std::string& path, const std::vector<SafetensorsEntry>& entries,
+                       const std::map<std::string, std::string>& metadata);
+// The same bytes, in pieces, to wherever `write` puts them; name: what errors call it.
+void write_safetensors(const std::function<void(std::string_view)>& write, const std::string& name,
+                       const std::vector<SafetensorsEntry>& entries,
                        const std::map<std::string, std::string>& metadata);
 
 // Size in bytes of the file that write_safetensors would write.

@@ -154,8 +154,9 @@ ModelSpec Model::read_spec(const Checkpoint& checkpoint) {
   return read_model_spec(config.root());
 }
 
-Model Model::open(const std::string& path) {
-  auto checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(path));
+Model Model::open(const std::string& path, bool untrained) {
+  auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(path));
+  if (untrained) checkpoint->draw_at_random(0);
   ModelSpec spec = read_spec(*checkpoint);
   return of(std::move(spec), std::move(checkpoint));
 }

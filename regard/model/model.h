@@ -40,7 +40,8 @@ class Model {
   // A folder with config.json and weights, a file of weights beside its config.json, or a GGUF
   // file. Weights stay in the mapped files. Throws Error for an unknown architecture or key, a
   // missing tensor, a wrong shape or dtype.
-  static Model open(const std::string& path);
+  // untrained: with weights drawn at random (Checkpoint::draw_at_random, seed 0).
+  static Model open(const std::string& path, bool untrained = false);
 
   // The same of tensors that are in memory already, as they will be whenever forward() is called.
   // Vectors that are fp32 are read where they lie, like matrices.

@@ -135,8 +135,12 @@ struct Session::State {
     std::shared_ptr<const Tokenizer> tokenizer;
   };
   Settings settings;
-  std::string model_folder;
-  std::shared_ptr<const Model> model;
+  // The last model that was asked for: trained, and untrained.
+  struct OpenedModel {
+    std::string folder;
+    std::shared_ptr<const Model> model;
+  };
+  OpenedModel trained, untrained;
   Opened source, target;
 };
 
@@ -150,13 +154,12 @@ Session::~Session() = default;
 
 const Settings& Session::settings() const { return state_->settings; }
 
-std::shared_ptr<const Model> Session::open_model(const std::string& model) {
+std::shared_ptr<const Model> Session::open_model(const std::string& model, bool untrained) {
   const std::string folder = resolve(model);
-  if (state_->model == nullptr || state_->model_folder != folder) {
-    state_->model = std::make_shared<const Model>(Model::open(folder));
-    state_->model_folder = folder;
-  }
-  return state_->model;
+  State::OpenedModel& place = untrained ? state_->untrained : state_->trained;
+  if (place.model == nullptr || place.folder != folder)
+    place = {folder, std::make_shared<const Model>(Model::open(folder, untrained))};
+  return place.model;
 }
 
 std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& model, bool target) {
@@ -225,7 +228,11 @@ Session::Prepared Session::prepare(const RunRequest& request, const Progress& pr
   Prepared prepared;
   Trace& trace = prepared.trace;
   trace = encode(request);
-  prepared.model = open_model(request.model);
+  prepared.model = open_model(request.model, request.untrained);
+  if (request.untrained) {
+    trace.model += ", untrained";
+    trace.notes.emplace_back("untrained: the weights were drawn at random");
+  }
   const ModelSpec& spec = prepared.model->spec();
 
   const auto count = static_cast<std::int64_t>(trace.tokens.size());

@@ -27,6 +27,7 @@ struct RunRequest {
   std::optional<std::string> pair;
   std::vector<std::int64_t> ids;  // used as they are instead of the text when `use_ids`
   bool use_ids = false;
+  bool untrained = false;     // the same architecture with random weights: Model::open
   bool truncate = false;      // cut to the model's limit instead of failing
   std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
@@ -91,7 +92,7 @@ class Session {
 
   // The folder that a model name stands for. Throws Error saying what was looked for and where.
   std::string resolve(const std::string& model) const;
-  std::shared_ptr<const Model> open_model(const std::string& model);
+  std::shared_ptr<const Model> open_model(const std::string& model, bool untrained = false);
   // Null when the folder has no tokenizer. target: what an encoder-decoder model's target is cut
   // by.
   std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& model, bool target = false);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -124,6 +125,8 @@ void keep_heads(Trace* trace, const std::vector<HeadId>& heads);
 // The file, a safetensors file: docs/trace-format.md. Its format is 1 or, with a keys_side, 2.
 int trace_format(AttentionKind kind);
 void write_trace(const Trace& trace, const std::string& path);
+// The file's bytes, in pieces.
+void write_trace(const Trace& trace, const std::function<void(std::string_view)>& write);
 std::uint64_t trace_file_size(const Trace& trace);
 // Maps the file; every shape is checked against every other first. A newer format is an Error.
 Trace read_trace(const std::string& path);

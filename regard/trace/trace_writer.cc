@@ -126,6 +126,12 @@ void write_trace(const Trace& trace, const std::string& path) {
   write_safetensors(path, parts.entries, parts.metadata);
 }
 
+void write_trace(const Trace& trace, const std::function<void(std::string_view)>& write) {
+  Parts parts;
+  fill(trace, &parts);
+  write_safetensors(write, "trace", parts.entries, parts.metadata);
+}
+
 std::uint64_t trace_file_size(const Trace& trace) {
   Parts parts;
   fill(trace, &parts);

@@ -19,6 +19,7 @@ export const kViews = [
 export type ViewName = (typeof kViews)[number];
 
 export interface Choice {
+  lesson: string | null; // step of the lesson; null: the views
   view: ViewName;
   head: HeadId | null; // null until a trace is there
   heads: HeadId[]; // shown by Links, the first is `head`
@@ -35,6 +36,7 @@ export interface Choice {
 }
 
 export const kDefaults: Choice = {
+  lesson: null,
   view: "heatmap",
   head: null,
   heads: [],
@@ -136,6 +138,7 @@ function address(): string {
         if (asked[key] !== undefined) p.set(key, String(asked[key]));
     }
   }
+  if (c.lesson !== null) p.set("lesson", c.lesson);
   if (c.view !== kDefaults.view) p.set("view", c.view);
   if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
   for (const key of ["level", "scale", "top", "part", "row", "column", "mass"] as const)
@@ -160,6 +163,19 @@ function pick<T extends string>(text: string | null, from: readonly T[], otherwi
 }
 const count = (text: string | null) => (text !== null && /^\d+$/.test(text) ? Number(text) : null);
 
+// A newcomer meets the lesson first; a page that was written as the lesson always does.
+function firstPlace(): string | null {
+  if (document.querySelector("meta[name=regard-start][content=lesson]")) return "read";
+  if (!source?.canRun) return null;
+  try {
+    if (localStorage.getItem("regard.known") !== null) return null;
+    localStorage.setItem("regard.known", "yes");
+  } catch {
+    return null;
+  }
+  return "read";
+}
+
 interface Address {
   c: Choice;
   trace: string | null;
@@ -181,6 +197,7 @@ function readAddress(): Address {
   if (generate !== null) more.generate = generate;
   return {
     c: {
+      lesson: p.get("lesson") ?? (location.hash === "" ? firstPlace() : null),
       view: pick(p.get("view"), kViews, "heatmap"),
       head: heads[0] ?? null,
       heads,

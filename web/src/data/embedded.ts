@@ -12,6 +12,7 @@ import type {
   Layer,
   Pool,
   Region,
+  RunRequest,
   Tile,
   TraceInfo,
 } from "./types";
@@ -19,6 +20,7 @@ import type {
 export interface EmbeddedTrace {
   info: TraceInfo;
   measures: HeadMeasure[];
+  untrained?: boolean; // weights were drawn at random
   data: ArrayBuffer; // the trace file
 }
 
@@ -43,7 +45,15 @@ export class EmbeddedSource implements Source {
   models() {
     return Promise.resolve({ models: [], chosen: "" });
   }
-  run(): Promise<string> {
+  // A run of the page that is the wanted one.
+  run(request: RunRequest): Promise<string> {
+    const found = this.embedded.find(
+      ({ info, untrained }) =>
+        info.sides[0]?.text === request.text &&
+        (info.sides[0].pair ?? undefined) === request.pair &&
+        (untrained ?? false) === (request.untrained ?? false),
+    );
+    if (found) return Promise.resolve(found.info.id);
     return Promise.reject(
       new SourceError("This page holds finished runs. Start `regard serve` to type another text."),
     );
@@ -63,6 +73,12 @@ export class EmbeddedSource implements Source {
   }
   measures(trace: string): Promise<HeadMeasure[]> {
     return Promise.resolve(this.at(trace).measures);
+  }
+  assistant() {
+    return Promise.resolve(null);
+  }
+  ask(): Promise<string> {
+    return Promise.reject(new SourceError("A page on disk asks nobody."));
   }
   exportAddress(): null {
     return null;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program's own server: docs/api.md.
-import { ConnectionError, SourceError, type ExportRequest, type Progress, type Source, type TraceSummary } from "./source";
+import { ConnectionError, SourceError, type ExportRequest, type Progress, type Question, type Source, type TraceSummary } from "./source";
 import type {
   Explanation,
   HeadId,
@@ -134,6 +134,19 @@ export class ServerSource implements Source {
     if (!rows || !columns || rows * columns !== cells.length)
       throw new SourceError("The server's tile is not of the shape that it names.");
     return { rows, columns, cells };
+  }
+
+  async assistant() {
+    return (await json<{ model: string | null }>("/api/ask")).model;
+  }
+  async ask(question: Question, signal: AbortSignal) {
+    const request = {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(question),
+      signal,
+    };
+    return (await json<{ answer: string }>("/api/ask", request)).answer;
   }
 
   exportAddress(trace: string, request: ExportRequest) {

@@ -19,6 +19,7 @@ export interface TraceSummary {
   model: string;
   text: string;
   tokens: number;
+  untrained?: boolean; // weights were drawn at random
 }
 
 export interface Progress {
@@ -39,6 +40,13 @@ export interface ExportRequest {
   dark: boolean;
 }
 
+// A free question, with the numbers of the run that it is about.
+export interface Question {
+  question: string;
+  facts: string;
+  language: string;
+}
+
 export interface Source {
   readonly canRun: boolean; // texts can be typed and models chosen
   models(): Promise<{ models: ModelEntry[]; chosen: string }>;
@@ -57,6 +65,9 @@ export interface Source {
   ): Promise<Tile>;
   explain(trace: string, head: HeadId, token: number): Promise<Explanation>;
   measures(trace: string): Promise<HeadMeasure[]>;
+  // The language model that free questions go to; null: none is set up.
+  assistant(): Promise<string | null>;
+  ask(question: Question, signal: AbortSignal): Promise<string>;
   // Address of a picture or table made by the program; null where there is no program.
   exportAddress(trace: string, request: ExportRequest): string | null;
   // Drops answers that were kept.

@@ -114,6 +114,7 @@ export interface RunRequest {
   target?: string;
   truncate?: boolean;
   generate?: number;
+  untrained?: boolean; // the same architecture with random weights
 }
 
 export interface Region {

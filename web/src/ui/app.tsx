@@ -3,6 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { headName } from "../data/types";
+import { LessonPage } from "../lesson/lesson";
+import { lesson } from "../lesson/text";
 import { cancelRun, choice, choose, dark, lost, problem, running, trace, type ViewName } from "../state";
 import { Compare } from "../views/compare/compare";
 import { Generated } from "../views/generated/generated";
@@ -53,6 +55,13 @@ export function App() {
           Regard <small>the attention microscope</small>
         </h1>
         <div class="header-tools">
+          <button
+            type="button"
+            aria-pressed={choice.value.lesson !== null}
+            onClick={() => choose({ lesson: choice.value.lesson === null ? "read" : null })}
+          >
+            {lesson().ui.lesson}
+          </button>
           <button type="button" onClick={() => setHelp(true)} aria-keyshortcuts="?">
             Shortcuts
           </button>
@@ -71,7 +80,7 @@ export function App() {
             Dark
           </button>
         </div>
-        <TextForm />
+        {choice.value.lesson === null && <TextForm />}
       </header>
       {problem.value !== null && (
         <div class="problem" role="alert">
@@ -87,7 +96,7 @@ export function App() {
         </p>
       )}
       {running.value && <Running />}
-      <main>
+      {choice.value.lesson !== null ? <LessonPage /> : <main>
         <Caption />
         <div role="tablist" aria-label="Views" class="tabs">
           {shown.map((t) => (
@@ -119,7 +128,7 @@ export function App() {
           {trace.value ? tab.draw() : !running.value && <Empty />}
         </div>
         {trace.value && <ExportMenu view={tab.name} />}
-      </main>
+      </main>}
       <Help open={help} onClose={() => setHelp(false)} />
     </>
   );

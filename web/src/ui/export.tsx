@@ -17,6 +17,11 @@ function save(name: string, blob: Blob): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+// Saves what an element shows as a picture.
+export function saveSvg(name: string, element: Element): void {
+  save(`${name}.svg`, new Blob([viewToSvg(element).svg], { type: "image/svg+xml" }));
+}
+
 async function toPng(svg: string, width: number, height: number): Promise<Blob> {
   const image = new Image();
   image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
