@@ -3,6 +3,7 @@
 // through and back.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,13 +12,19 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view json(reinterpret_cast<const char*>(data), size);
-  constexpr std::string_view kText =
-      "A[SEP] caf\u00e9 e\u0301\u0323, \u4e2d\u6587 \uac00 \u0130x <t>  \U0001F600 \u0939\u093f";
+  // Scripts, marks, emoji, white space, what files call their added tokens, and long runs.
+  static const std::string text =
+      "A[SEP] [MASK] <s></s> caf\u00e9 e\u0301\u0323\u0301, \u4e2d\u6587\u3002 \uac00\u1100\u1161 "
+      "\u0130x <t>  "
+      "\U0001F468\u200d\U0001F469 \u0939\u093f \u0e01\u0e33 \u0627\u064e 12\u0661\u2167\u00b2 "
+      "\ufb01 it's don't\t\r\n "
+      "\u2581\u00a0\u3000\x0b_a-b.c" +
+      std::string(200, ' ') + std::string(200, 'a') + std::string(64, '\n') + "ab";
   try {
     const auto tokenizer = regard::Tokenizer::from_json(json, "input");
     std::vector<std::int64_t> ids;
-    for (const auto& token : tokenizer.encode_pair(kText, kText).tokens) {
-      if (token.span.start > token.span.end || token.span.end > kText.size()) __builtin_trap();
+    for (const auto& token : tokenizer.encode_pair(text, text).tokens) {
+      if (token.span.start > token.span.end || token.span.end > text.size()) __builtin_trap();
       ids.push_back(token.id);
     }
     tokenizer.decode(ids, true);

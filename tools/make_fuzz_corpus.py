@@ -366,7 +366,47 @@ def tokenizer(model, **parts):
 
 BPE = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
 UNIGRAM = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0]]}
+WORDPIECE = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+             "max_input_chars_per_word": 9,
+             "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##b": 4}}
+PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+         "special": False}
+SEP = {**PLAIN, "id": 2, "content": "[SEP]", "special": True}
+BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+        "strip_accents": None, "lowercase": True}
+
+
+def bert(model=None, added=(), sep=SEP, **parts):
+    chosen = {"normalizer": BERT, "pre_tokenizer": {"type": "BertPreTokenizer"},
+              "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]}}
+    chosen.update(parts)
+    return tokenizer({**WORDPIECE, **(model or {})}, added_tokens=[sep, *added], **chosen)
+
+
+def with_id(id_):
+    return bert({"vocab": {**WORDPIECE["vocab"], "x": id_}})
+
+
 TOKENIZER = {
+    "good_wordpiece.json": bert(),
+    "good_added_token_normalised_away.json": bert(added=[
+        {**PLAIN, "id": 5, "content": "\u0301", "normalized": True}]),
+    "good_empty_added_token.json": bert(sep={**SEP, "content": ""}),
+    "good_empty_piece.json": bert({"continuing_subword_prefix": "",
+                                   "vocab": {**WORDPIECE["vocab"], "": 6}}),
+    "good_overlapping_strips.json": bert(added=[
+        {**PLAIN, "id": 5, "content": " a ", "lstrip": True, "rstrip": True}]),
+    "bad_cut.json": bert()[:150],
+    "bad_empty_vocabulary.json": bert({"vocab": {}}),
+    "bad_huge_id.json": with_id(1 << 62),
+    "bad_id_as_text.json": with_id("3"),
+    "bad_negative_id.json": with_id(-1),
+    "bad_negative_longest_word.json": bert({"max_input_chars_per_word": -1}),
+    "bad_pair_of_one.json": bert(post_processor={
+        "type": "BertProcessing", "sep": ["[SEP]"], "cls": ["[CLS]", 1]}),
+    "bad_template_without_text.json": bert(post_processor={
+        "type": "TemplateProcessing", "pair": [], "special_tokens": {},
+        "single": [{"Sequence": {"id": "B", "type_id": 0}}]}),
     "good_bpe.json": tokenizer(BPE),
     "good_bpe_legacy_merges.json": tokenizer({**BPE, "merges": ["a b"]}),
     "good_unigram.json": tokenizer(UNIGRAM, pre_tokenizer={
