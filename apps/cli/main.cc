@@ -102,6 +102,7 @@ int run_program(int count, char** arguments) {
   add_generate(app, context);
   add_heads(app, context);
   add_lesson(app, context);
+  add_compare(app, context);
   add_models(app, context);
   add_bench(app, context);
 

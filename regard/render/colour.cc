@@ -58,16 +58,27 @@ Rgb to_rgb(Oklab colour) {
           encoded(-0.0041960863 * l3 - 0.7034186147 * m3 + 1.7076147010 * s3)};
 }
 
+Oklab between(Oklab low, Oklab high, double f) {
+  return {low.lightness + f * (high.lightness - low.lightness), low.a + f * (high.a - low.a),
+          low.b + f * (high.b - low.b)};
+}
+
 }  // namespace
+
+Rgb difference_colour(double t) {
+  if (std::isnan(t)) return {128, 128, 128};
+  constexpr Rgb kBelow = {0xa3, 0x3e, 0x04}, kZero = {0xf7, 0xf8, 0xf9},
+                kAbove = {0x1b, 0x55, 0x9c};
+  return to_rgb(
+      between(to_oklab(kZero), to_oklab(t < 0 ? kBelow : kAbove), std::min(std::abs(t), 1.0)));
+}
 
 Rgb weight_colour(double t) {
   if (std::isnan(t)) return {128, 128, 128};
   const double at = std::clamp(t, 0.0, 1.0) * (kControl.size() - 1);
   const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(at), kControl.size() - 2);
   const double f = at - static_cast<double>(i);
-  const Oklab low = to_oklab(kControl[i]), high = to_oklab(kControl[i + 1]);
-  return to_rgb({low.lightness + f * (high.lightness - low.lightness), low.a + f * (high.a - low.a),
-                 low.b + f * (high.b - low.b)});
+  return to_rgb(between(to_oklab(kControl[i]), to_oklab(kControl[i + 1]), f));
 }
 
 Rgb text_on(Rgb background) {

@@ -17,6 +17,9 @@ struct Rgb {
 
 // t in [0, 1], clamped; NaN is grey. Lightness falls strictly with t.
 Rgb weight_colour(double t);
+// A difference in [-1, 1], clamped: orange below zero, blue above, near-white at zero, both sides
+// equally dark at equal distance; NaN is grey.
+Rgb difference_colour(double t);
 // Black or white, whichever reads better on `background` (WCAG contrast).
 Rgb text_on(Rgb background);
 

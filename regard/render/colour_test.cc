@@ -53,5 +53,18 @@ TEST(Colour, NotANumberIsGreyAndAMapOfZerosIsLightest) {
   EXPECT_EQ(scaled(0, 0, Scale::kLog), 0);
 }
 
+TEST(DifferenceColour, IsLightestAtZeroAndEquallyDarkAtEqualDistance) {
+  const auto darkness = [](Rgb c) { return 765 - c.r - c.g - c.b; };
+  EXPECT_EQ(difference_colour(0), (Rgb{0xf7, 0xf8, 0xf9}));
+  EXPECT_EQ(difference_colour(-1), (Rgb{0xa3, 0x3e, 0x04}));
+  EXPECT_EQ(difference_colour(1), (Rgb{0x1b, 0x55, 0x9c}));
+  EXPECT_EQ(difference_colour(7), difference_colour(1));
+  EXPECT_EQ(difference_colour(std::nan("")), (Rgb{128, 128, 128}));
+  for (int i = 1; i <= 10; ++i)
+    for (const int sign : {-1, 1})
+      EXPECT_GT(darkness(difference_colour(sign * i / 10.0)),
+                darkness(difference_colour(sign * (i - 1) / 10.0)));
+}
+
 }  // namespace
 }  // namespace regard

@@ -9,6 +9,7 @@
 
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/render/comparison.h"
 #include "regard/render/measures.h"
 #include "regard/render/test_views.h"
 
@@ -158,6 +159,46 @@ TEST(Measures, AsDataNameTheWordsOfTheirLinkAndWhatThereIsNoneOf) {
   EXPECT_THAT(csv, HasSubstr("L0H1,1.5,0,0,0,0,0,0,b,\"'=a,\",0.25\r\n"));
   EXPECT_THAT(csv, HasSubstr("L0H0,0,,0,0,0,0,0,,,\r\n"));
   EXPECT_THAT(terminal_measures(trace, {with, without}, {}), HasSubstr("  b -> =a, 0.25\n"));
+}
+
+// Rows and columns "a" and "b / c"; the second map has no second column.
+Comparison small_comparison() {
+  Comparison c;
+  c.model[0] = "one";
+  c.model[1] = "two";
+  c.head[0] = c.head[1] = "L0H1";
+  c.rows = {{0, 0, true}, {1, 1, false}};
+  c.columns = {{0, 0, true}, {1, -1, false}};
+  c.row_names = {"a", "b / <c>"};
+  c.column_names = {"a", "b / –"};
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  c.weights[0] = {0.75f, 0.25f, 0.5f, 0.5f};
+  c.weights[1] = {0.5f, none, 1.0f, none};
+  c.difference = {-0.25f, none, 0.5f, none};
+  return c;
+}
+
+TEST(Comparisons, AsJsonHaveNullWhereAMapHasNoSuchWord) {
+  std::string json;
+  write_json(small_comparison(), [&](std::string_view bytes) { json += bytes; });
+  const JsonDocument document = JsonDocument::parse(json, "comparison.json", true);
+  EXPECT_EQ(document.root().at("rows").size(), 2u);
+  EXPECT_THAT(json, HasSubstr("{\"first\":1,\"second\":null,\"same\":false"));
+  EXPECT_THAT(json, HasSubstr("\"difference\":[\n[-0.25,null],\n[0.5,null]]"));
+}
+
+TEST(Comparisons, InATerminalAreThreeGridsAndTheLargestDifferences) {
+  const std::string text = terminal_comparison(small_comparison(), {.columns = 0});
+  EXPECT_THAT(text, HasSubstr("first: one, L0H1"));
+  EXPECT_THAT(text, HasSubstr("b / <c> -> a 0.50 1.00 +0.50\na -> a 0.75 0.50 -0.25\n"));
+  EXPECT_THAT(text, HasSubstr("-.2"));
+}
+
+TEST(Comparisons, AsPicturesKeepTheirWordsAsTextAndNoMarkup) {
+  const std::string svg = draw(small_comparison(), PictureFormat::kSvg, {});
+  EXPECT_THAT(svg, HasSubstr("b / &lt;c"));
+  EXPECT_THAT(svg, HasSubstr("second minus first"));
+  EXPECT_EQ(svg, draw(small_comparison(), PictureFormat::kSvg, {}));
 }
 
 }  // namespace

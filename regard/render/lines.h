@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "regard/render/terminal.h"
 
@@ -15,6 +17,16 @@ std::size_t columns_of(const TerminalStyle& style);
 void add_line(std::string* out, std::string line);
 // Broken at blanks to at most `columns`, lines after the first indented; 0: not broken.
 void add_wrapped(std::string* out, const std::string& text, std::size_t columns);
+// A cell of a grid: its number, and its place on the colour map.
+struct GridCell {
+  std::string text;
+  double shade;
+};
+using CellOf = std::function<GridCell(std::size_t row, std::size_t column)>;
+// The grid with its labels. Numbers are left out where they do not fit.
+void add_grid(std::string* out, const std::vector<std::string>& rows,
+              const std::vector<std::string>& columns, const CellOf& cell_of,
+              const TerminalStyle& style);
 // The links, one a line under a heading, and the notes.
 void add_findings(std::string* out, const View& view, const TerminalStyle& style);
 

@@ -13,131 +13,15 @@
 #include "regard/render/heads_page.h"
 #include "regard/render/labels.h"
 #include "regard/render/page.h"
+#include "regard/render/sheet.h"
 
 namespace regard {
 namespace {
-
-constexpr std::size_t kLongestLabel = 28;  // columns of a terminal: half as many wide characters
-constexpr std::size_t kSlantedWords = 60, kSmallWords = 128;
 
 std::vector<std::string> cut_labels(const UnitSide& side) {
   std::vector<std::string> labels = labels_of(side);
   for (std::string& label : labels) label = cut_to(label, kLongestLabel);
   return labels;
-}
-
-double widest(const Canvas& canvas, const std::vector<std::string>& labels,
-              const TextStyle& style) {
-  double width = 0;
-  for (const std::string& label : labels) {
-    width = std::max(width, canvas.measure(label, style).width);
-  }
-  return width;
-}
-
-// The page under everything, and its caption at the foot. All above it is `body` high.
-class Sheet {
- public:
-  // The view's notes follow the caption.
-  Sheet(const View& view, PictureFormat format, const PictureStyle& style, double width,
-        double body, const std::string& title, const std::string& caption)
-      : page_(page_of(style)),
-        caption_style_{kCaptionSize, page_.ink},
-        width_(std::max(width, 400.0)),
-        body_(body),
-        caption_(with_notes(caption, view)),
-        canvas_(format, width_, height(), title, style.source_date) {
-    canvas_.fill(0, 0, std::ceil(width_), std::ceil(height()), page_.paper);
-  }
-  Canvas& canvas() { return canvas_; }
-  const Page& page() const { return page_; }
-  std::string finish() {
-    canvas_.paragraph(caption_, kMargin, body_ + 2 * kGap, width_ - 2 * kMargin, caption_style_,
-                      true);
-    return canvas_.finish();
-  }
-
- private:
-  static std::string with_notes(std::string caption, const View& view) {
-    for (const std::string& note : view.notes) caption += "\nNote: " + one_line(note);
-    return caption;
-  }
-  double height() const {
-    Canvas scratch;
-    return body_ + 2 * kGap + kMargin +
-           scratch.paragraph(caption_, 0, 0, width_ - 2 * kMargin, caption_style_, false);
-  }
-
-  Page page_;
-  TextStyle caption_style_;
-  double width_, body_;
-  std::string caption_;
-  Canvas canvas_;
-};
-
-// Where the words of a heatmap stand.
-struct Grid {
-  double cell = 0, width = 0, height = 0;
-  TextStyle label;
-  std::size_t every = 1;  // one word of so many is written
-  double turn = 0;        // of the columns' words, radians
-  double left = 0, above = 0, right = 0;
-};
-
-Grid grid_of(const Canvas& scratch, const std::vector<std::string>& rows,
-             const std::vector<std::string>& columns, const Page& page) {
-  Grid grid;
-  const std::size_t n = std::max(rows.size(), columns.size());
-  grid.cell = n <= 24              ? 30
-              : n <= kSlantedWords ? 20
-              : n <= kSmallWords   ? 12
-                                   : std::max(1.0, std::floor(1200.0 / static_cast<double>(n)));
-  grid.width = grid.cell * static_cast<double>(columns.size());
-  grid.height = grid.cell * static_cast<double>(rows.size());
-  grid.label = {std::clamp(grid.cell * 0.6, 8.0, 13.0), page.ink};
-  grid.every =
-      static_cast<std::size_t>(std::max(1.0, std::ceil(grid.label.size * 1.25 / grid.cell)));
-  const double longest = widest(scratch, columns, grid.label);
-  const double line = scratch.measure("X", grid.label).height;
-  const double title = scratch.measure("X", {kTitleSize, page.ink, true}).height;
-  const bool flat = longest <= grid.cell - 4;
-  const bool slanted = !flat && n <= kSlantedWords;
-  grid.turn = flat ? 0 : slanted ? -std::numbers::pi / 4 : -std::numbers::pi / 2;
-  const double header = flat ? line : longest * std::sin(-grid.turn) + line * std::cos(grid.turn);
-  grid.left = kMargin + title + kGap + widest(scratch, rows, grid.label) + kGap;
-  grid.above = kMargin + title + kGap + header + kGap;
-  // Slanted words reach beyond the last column.
-  double reach = 0;
-  for (std::size_t i = 0; slanted && i < columns.size(); ++i) {
-    reach =
-        std::max(reach, (static_cast<double>(i) + 0.5) * grid.cell +
-                            scratch.measure(columns[i], grid.label).width * std::cos(grid.turn) +
-                            line - grid.width);
-  }
-  grid.right = grid.left + grid.width + std::max(2 * kGap + kBarRoom, reach) + kMargin;
-  return grid;
-}
-
-void draw_words(Canvas* canvas, const Grid& grid, const std::vector<std::string>& rows,
-                const std::vector<std::string>& columns) {
-  const auto middle = [&](std::size_t i) { return (static_cast<double>(i) + 0.5) * grid.cell; };
-  for (std::size_t i = 0; i < rows.size(); i += grid.every) {
-    const TextSize text = canvas->measure(rows[i], grid.label);
-    canvas->text(rows[i], grid.left - kGap - text.width, grid.above + middle(i) - text.height / 2,
-                 grid.label);
-  }
-  for (std::size_t i = 0; i < columns.size(); i += grid.every) {
-    const TextSize text = canvas->measure(columns[i], grid.label);
-    if (grid.turn == 0) {
-      canvas->text(columns[i], grid.left + middle(i) - text.width / 2,
-                   grid.above - kGap / 2 - text.height, grid.label);
-      continue;
-    }
-    // The middle of the text's left side stands over the middle of the column.
-    const double half = text.height / 2;
-    canvas->text(columns[i], grid.left + middle(i) + half * std::sin(grid.turn),
-                 grid.above - kGap * 0.75 - half * std::cos(grid.turn), grid.label, grid.turn);
-  }
 }
 
 std::string heatmap(const View& view, PictureFormat format, const PictureStyle& style) {
@@ -155,8 +39,8 @@ std::string heatmap(const View& view, PictureFormat format, const PictureStyle& 
   std::string scale = scale_sentence(top, style.scale, "the map");
   if (grid.every > 1) scale += fmt::format(" One word in {} is written.", grid.every);
 
-  Sheet sheet(view, format, style, grid.right, grid.above + body, title_of(view, long_name_of(map)),
-              caption_of(view, map, scale));
+  Sheet sheet(view.notes, format, style, grid.right, grid.above + body,
+              title_of(view, long_name_of(map)), caption_of(view, map, scale));
   Canvas& canvas = sheet.canvas();
   canvas.text(kKeyTitle, grid.left + std::max(0.0, (grid.width - key.width) / 2), kMargin, title);
   canvas.text(kQueryTitle, kMargin,
@@ -199,7 +83,7 @@ std::string bars(const View& view, PictureFormat format, const PictureStyle& sty
   const std::string asked = std::string(kQueryTitle) + ": " + cut_labels(view)[row];
   const double width =
       std::max(left + kLength + after, kMargin + scratch.measure(asked, title).width) + kMargin;
-  Sheet sheet(view, format, style, width, above + body,
+  Sheet sheet(view.notes, format, style, width, above + body,
               title_of(view, long_name_of(map)) + ", " + asked,
               caption_of(view, map, scale_sentence(top, style.scale, "the row")));
   Canvas& canvas = sheet.canvas();
@@ -242,8 +126,8 @@ std::string all_heads(const View& view, PictureFormat format, const PictureStyle
     caption += " A point of a map is the largest weight under it.";
   }
 
-  Sheet sheet(view, format, style, left + across + 2 * kGap + kBarRoom + kMargin, above + down,
-              title_of(view, what), caption);
+  Sheet sheet(view.notes, format, style, left + across + 2 * kGap + kBarRoom + kMargin,
+              above + down, title_of(view, what), caption);
   Canvas& canvas = sheet.canvas();
   for (std::size_t row = 0; row < heads.layers.size(); ++row) {
     const double y = above + kStep * static_cast<double>(row);

@@ -102,40 +102,52 @@ std::string centred(const std::string& text, std::size_t width) {
 
 }  // namespace
 
-std::string terminal_grid(const View& view, const TerminalStyle& style) {
-  const HeadMap& map = first_map(view);
+void add_grid(std::string* out, const std::vector<std::string>& rows,
+              const std::vector<std::string>& labels, const CellOf& cell_of,
+              const TerminalStyle& style) {
   const std::size_t columns = columns_of(style);
-  const std::vector<std::string> rows = labels_of(view), labels = labels_of(view.columns());
   const Layout layout = layout_of(rows, labels, style);
   const bool plain = style.colours == Colours::kNone;
-  const float top = top_of(map);
-  std::string out;
-  add_wrapped(&out, caption_of(view, map, plain ? "" : scale_sentence(top, style.scale, "the map")),
-              columns);
-  add_line(&out, emphasised("query (attends from) ↓   key (attended to) →", 1, style.colours));
+  add_line(out, emphasised("query (attends from) ↓   key (attended to) →", 1, style.colours));
   for (std::size_t begin = 0; begin < labels.size();) {
     const std::size_t end = layout.end_of(begin, columns);
-    if (begin > 0) out += '\n';
+    if (begin > 0) *out += '\n';
     if (begin > 0 || end < labels.size()) {
-      add_line(&out, fmt::format("keys {} to {} of {}", begin, end - 1, labels.size()));
+      add_line(out, fmt::format("keys {} to {} of {}", begin, end - 1, labels.size()));
     }
-    add_header(&out, labels, layout, begin, end, style);
+    add_header(out, labels, layout, begin, end, style);
     for (std::size_t row = 0; row < rows.size(); ++row) {
       const std::string label = cut_to(rows[row], layout.row_label);
       std::string line = spaces(layout.row_label - display_width(label));
       line += isolated(label, style.colours) + ' ';
       for (std::size_t column = begin; column < end; ++column) {
-        const float weight = map.weights[row * labels.size() + column];
-        const std::string text = layout.numbers ? short_number(weight) : "";
+        const GridCell cell = cell_of(row, column);
+        const std::string text = layout.numbers ? cell.text : "";
         const std::size_t width = layout.cell[column];
         line += plain ? pad_to(text, width)
-                      : on_weight(centred(text, width), scaled(weight, top, style.scale),
-                                  style.colours);
+                      : on_weight(centred(text, width), cell.shade, style.colours);
       }
-      add_line(&out, line);
+      add_line(out, line);
     }
     begin = end;
   }
+}
+
+std::string terminal_grid(const View& view, const TerminalStyle& style) {
+  const HeadMap& map = first_map(view);
+  const std::vector<std::string> rows = labels_of(view), labels = labels_of(view.columns());
+  const bool plain = style.colours == Colours::kNone;
+  const float top = top_of(map);
+  std::string out;
+  add_wrapped(&out, caption_of(view, map, plain ? "" : scale_sentence(top, style.scale, "the map")),
+              columns_of(style));
+  add_grid(
+      &out, rows, labels,
+      [&](std::size_t row, std::size_t column) {
+        const float weight = map.weights[row * labels.size() + column];
+        return GridCell{short_number(weight), scaled(weight, top, style.scale)};
+      },
+      style);
   add_findings(&out, view, style);
   return out;
 }

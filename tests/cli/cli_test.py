@@ -372,6 +372,39 @@ class GoldenTest(CliTest):
         self.bad(2, "heads", *self.input(), "--sort", "beauty", says=["sort", "entropy", "beauty"])
         self.bad(2, "heads", *self.input(), "--head", "mean", says=["--head", "mean"])
 
+    def compare(self, *more):
+        return json.loads(self.good("compare", *self.input(), "--format", "json", *more))
+
+    def test_compare_subtracts_pytorchs_weights_of_two_heads(self):
+        answer = self.compare("--level", "token", "--head", "L1H0", "--with-head", "L2H1")
+        self.assertEqual(answer["heads"], ["L1H0", "L2H1"])
+        for name, head in (("first", (1, 0)), ("second", (2, 1))):
+            self.assert_close([w for row in answer[name] for w in row], self.head(*head))
+        worst = max(abs(d - (b - a)) for rows in zip(answer["first"], answer["second"],
+                                                      answer["difference"])
+                    for a, b, d in zip(*rows))
+        self.assertLess(worst, 1e-6)
+        self.assertTrue(all(row["same"] for row in answer["rows"]))
+
+    def test_compare_of_two_models_is_aligned_and_drawn(self):
+        other = os.path.join(GOLDEN, "tanh")
+        answer = self.compare("--with-model", other, "--head", "L0H0", "--with-head", "L0H1")
+        self.assertEqual(len(answer["first"]), len(answer["rows"]))
+        self.assertEqual(len(answer["models"]), 2)
+        text = self.good("compare", *self.input(), "--with-head", "L0H1").decode()
+        self.assertIn("second minus first", text)
+        begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+        for name, start in begins.items():
+            self.assertTrue(self.good("compare", *self.input(), "--with-head", "L0H1", "--format",
+                                      name).startswith(start))
+
+    def test_compare_needs_something_to_compare_with(self):
+        self.bad(2, "compare", *self.input(), says=["--with-model", "--with-text", "--with-head"])
+        self.bad(2, "compare", *self.input(), "--with-text", "a", says=["--with-text"])
+        self.bad(2, "compare", *self.input(), "--with-head", "L9H9", says=["L9H9"])
+        self.bad(2, "compare", *self.input(), "--head", "L0H0,L0H1", "--with-head", "L1H0",
+                 says=["one head"])
+
     def test_tokenize_of_ids_lists_them(self):
         answer = json.loads(self.good("tokenize", *self.input(), "--format", "json"))
         self.assertEqual([token["id"] for token in answer["tokens"]], list(self.id_list))
@@ -815,6 +848,16 @@ class MiniLmTest(CliTest):
         self.assertAlmostEqual(self.weight("L3H1", "it", "animal"), 0.6768, delta=5e-5)
         self.assertAlmostEqual(self.weight("L5H11", "it", "animal"), 0.6733, delta=5e-5)
         self.assertAlmostEqual(self.weight("L2H1", "it", "tired"), 0.7146, delta=5e-5)
+
+    def test_compare_pairs_the_words_in_which_two_texts_differ(self):
+        other = SENTENCE.replace("tired", "wide")
+        answer = json.loads(self.good("compare", SENTENCE, "--with-text", other, "--model", MINILM,
+                                      "--head", "L3H1", "--format", "json"))
+        self.assertEqual(answer["heads"], ["L3H1", "L3H1"])
+        texts = [row["text"] for row in answer["rows"]]
+        self.assertIn("tired / wide", texts)
+        row, column = texts.index("it"), texts.index("animal")
+        self.assertAlmostEqual(answer["first"][row][column], 0.6768, delta=5e-5)
 
     def test_words_are_words_with_their_bytes(self):
         answer = self.answer()
