@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes fuzz/corpus/{safetensors,gguf,pickle,trace}: good_* must open, bad_* must be refused.
+"""Writes fuzz/corpus/{safetensors,gguf,pickle,trace,http}: good_* must open, bad_* must be refused.
 
 fuzz/corpus/pickle holds whole files of torch.save (they begin with "PK") and bare pickles."""
 import io
@@ -597,10 +597,25 @@ TRACES = {
         ("layers.0.overview_max", "F32", [2, 0, 0]))}),
 }
 
+HOST = b"Host: localhost\r\n"
+HTTP = {
+    "good_get": b"GET /api/traces/1?head=L3H1&rows=0:4&text=a+b%20c HTTP/1.1\r\n" + HOST,
+    "good_post": b"POST /api/runs HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n",
+    "good_old": b"DELETE /api/runs/1#x HTTP/1.0\r\nConnection: keep-alive\r\nA: 1\r\na: 2\r\n",
+    "bad_empty": b"", "bad_percent": b"GET /%4 HTTP/1.1", "bad_zero": b"GET /?a=%00 HTTP/1.1",
+    "bad_twice": b"GET /?a=1&a=2 HTTP/1.1", "bad_colon": b"GET / HTTP/1.1\r\nHost",
+    "bad_line": b"GET / HTTP/1.1\nHost: x", "bad_length": b"POST / HTTP/1.1\r\nContent-Length: +1",
+    "bad_lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1",
+    "bad_chunked": b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked",
+    "bad_version": b"GET / HTTP/9.9", "bad_method": b"G\xffT / HTTP/1.1",
+    "bad_target": b"GET * HTTP/1.1", "bad_many": b"GET / HTTP/1.1" + b"\r\na: b" * 101,
+}
+HTTP = {name: content.removesuffix(b"\r\n") for name, content in HTTP.items()}
+
 if __name__ == "__main__":
     for corpus, files in (("safetensors", SAFETENSORS), ("gguf", GGUF), ("pickle", PICKLE),
                           ("sentencepiece", SENTENCEPIECE), ("tokenizer", TOKENIZER),
-                          ("trace", TRACES)):
+                          ("trace", TRACES), ("http", HTTP)):
         (FOLDER / corpus).mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (FOLDER / corpus / name).write_bytes(content)

@@ -117,6 +117,7 @@ void add_lesson(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
 void add_heads(CLI::App& app, Context& context);
 void add_compare(CLI::App& app, Context& context);
+void add_serve(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 

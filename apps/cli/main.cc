@@ -103,6 +103,7 @@ int run_program(int count, char** arguments) {
   add_heads(app, context);
   add_lesson(app, context);
   add_compare(app, context);
+  add_serve(app, context);
   add_models(app, context);
   add_bench(app, context);
 

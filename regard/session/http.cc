@@ -140,6 +140,7 @@ HttpResponse Http::send(const HttpRequest& request, const Body& body, const Canc
   curl_slist* headers = nullptr;
   if (!request.token.empty())
     headers = c.slist_append(headers, ("Authorization: Bearer " + request.token).c_str());
+  if (!request.json.empty()) headers = c.slist_append(headers, "Content-Type: application/json");
   const auto set = [&](CURLoption option, auto value) {
     c.easy_setopt(state_->handle, option, value);
   };
@@ -150,6 +151,11 @@ HttpResponse Http::send(const HttpRequest& request, const Body& body, const Canc
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NOBODY, request.head ? 1L : 0L);
   if (!request.head) set(CURLOPT_HTTPGET, 1L);
+  if (!request.json.empty()) {
+    set(CURLOPT_POSTFIELDS, request.json.c_str());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.json.size()));
+  }
+  set(CURLOPT_TIMEOUT, static_cast<long>(request.most_seconds));
   set(CURLOPT_FOLLOWLOCATION, request.redirects ? 1L : 0L);
   set(CURLOPT_MAXREDIRS, kMostRedirects);
   const std::string range = fmt::format("{}-", request.from);

@@ -22,6 +22,8 @@ struct HttpRequest {
   bool redirects = false;  // follow them
   std::uint64_t from = 0;  // the first byte wanted; not 0: a Range request
   int timeout = 10;        // seconds without an answer or a byte
+  int most_seconds = 0;    // for all of it; 0: any
+  std::string json;        // not empty: posted
 };
 
 struct HttpResponse {

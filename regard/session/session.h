@@ -82,7 +82,8 @@ struct ModelEntry {
   std::int64_t bytes = 0;
 };
 
-// Thread safety: one caller at a time.
+// Thread safety: one caller at a time of what is not const; const members from any thread, also
+// meanwhile.
 class Session {
  public:
   explicit Session(Settings settings);

@@ -80,6 +80,9 @@ Settings Settings::from_environment() {
   settings.no_colour = !variable("NO_COLOR").empty();
   settings.colour_term = variable("COLORTERM");
   settings.term = variable("TERM");
+  settings.ask_key = variable("REGARD_ASK_KEY");
+  settings.temporary = variable("TMPDIR");
+  if (settings.temporary.empty()) settings.temporary = "/tmp";
   settings.hub = hub_settings();
   return settings;
 }

@@ -26,6 +26,8 @@ struct Settings {
   std::optional<std::int64_t> source_date;  // SOURCE_DATE_EPOCH
   bool no_colour = false;                   // NO_COLOR is set and not empty
   std::string colour_term, term;            // COLORTERM, TERM
+  std::string ask_key;                      // REGARD_ASK_KEY: of the service for free questions
+  std::string temporary;                    // TMPDIR, else /tmp
   HubSettings hub;
 
   // Throws Error (usage) naming a variable whose value makes no sense.

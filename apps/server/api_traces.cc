@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the page asks of a trace in numbers and pictures: tiles, a token worked through, exports.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/server/api.h"
+#include "regard/analysis/explain.h"
+#include "regard/analysis/long_text.h"
+#include "regard/platform/error.h"
+#include "regard/render/data.h"
+#include "regard/render/measures.h"
+#include "regard/render/picture.h"
+#include "regard/render/writer.h"
+
+namespace regard::server {
+namespace {
+
+constexpr std::int64_t kMostCells = std::int64_t{1} << 22;      // of one tile
+constexpr std::int64_t kMostExported = std::int64_t{1} << 26;   // weights of one file
+constexpr std::size_t kMostSteps = 4096;                        // keys of one explanation
+
+std::string head_json(const Trace& trace, HeadId head) {
+  return fmt::format(R"({{"kind":"{}","layer":{},"head":{}}})", name_of(trace.kind), head.layer,
+                     head.head);
+}
+
+std::string explanation_json(const Trace& trace, const Explanation& explanation) {
+  std::string json;
+  const Sink sink = [&](std::string_view bytes) { json += bytes; };
+  Writer out(sink);
+  const auto floats = [&](std::string_view key, const std::vector<float>& values) {
+    out.text(key);
+    out.numbers(values.data(), values.size());
+  };
+  out.text(fmt::format(R"({{"head":{},"queryIndex":{},"score":{},"lse":)",
+                       head_json(trace, explanation.head), explanation.query_index,
+                       to_json(explanation.score)));
+  out.number(explanation.lse);
+  floats(",\"query\":", explanation.query);
+  out.text(",\"steps\":");
+  out.list(explanation.steps, [&](const Explanation::Step& step) {
+    out.text(fmt::format("{{\"token\":{}", step.token));
+    floats(",\"key\":", step.key);
+    out.text(",\"dot\":");
+    out.number(step.dot);
+    out.text(",\"logit\":");
+    out.number(step.scaled);
+    out.text(fmt::format(",\"masked\":{},\"weight\":", step.masked));
+    out.number(step.weight);
+    floats(",\"value\":", step.value);
+    out.text("}");
+  });
+  floats(",\"output\":", explanation.output);
+  out.text("}");
+  out.flush();
+  return json;
+}
+
+struct ExportFormat {
+  std::string_view name, type;
+};
+constexpr ExportFormat kFormats[] = {{"png", "image/png"},
+                                     {"svg", "image/svg+xml"},
+                                     {"pdf", "application/pdf"},
+                                     {"csv", "text/csv; charset=utf-8"},
+                                     {"json", "application/json"},
+                                     {"npy", "application/octet-stream"}};
+
+// Weights that are written one by one are counted first.
+void check_exported(std::size_t units, std::size_t heads) {
+  const double weights = static_cast<double>(units) * static_cast<double>(units) *
+                         static_cast<double>(heads);
+  if (weights > static_cast<double>(kMostExported))
+    throw Failure{413, fmt::format("export: expected at most {} weights, found {:.0f}; `regard show` "
+                                   "writes as many as you like",
+                                   kMostExported, weights)};
+}
+
+}  // namespace
+
+void Api::tile(const Trace& trace, const Request& request, Exchange& exchange) {
+  const Parameters given(request.query, {"kind", "head", "rows", "cols", "size", "pool"});
+  const AttentionMap map = trace.map(given.head(trace));
+  Region region{};
+  given.range("rows", map.rows(), &region.row_begin, &region.row_end);
+  given.range("cols", map.columns(), &region.column_begin, &region.column_end);
+  const std::int64_t size = given.whole("size", 1, std::max(map.rows(), map.columns()));
+  const Pool pool = pool_named(given.text("pool", "mean"));
+  const std::int64_t rows = std::min(size, region.row_end - region.row_begin);
+  const std::int64_t columns = std::min(size, region.column_end - region.column_begin);
+  if (rows > kMostCells / columns)
+    throw Failure{413, fmt::format("tile: expected at most {} cells, found {} x {}", kMostCells,
+                                   rows, columns)};
+  const AttentionMap::Tile cells =
+      map.tile(region, std::max(rows, columns), pool, exchange.cancel());
+  exchange.send(200,
+                {{"Content-Type", "application/octet-stream"},
+                 {"X-Regard-Shape", fmt::format("{},{}", cells.rows, cells.columns)}},
+                {reinterpret_cast<const char*>(cells.cells.data()),
+                 cells.cells.size() * sizeof(float)});
+}
+
+void Api::explain_token(const Trace& trace, const Request& request, Exchange& exchange) {
+  const Parameters given(request.query, {"kind", "head", "token"});
+  const HeadId head = given.head(trace);
+  const std::int64_t token = given.whole("token", 0, trace.map(head).rows() - 1);
+  exchange.send(200, {{"Content-Type", "application/json"}},
+                explanation_json(trace, explain(trace, head, token, kMostSteps)));
+}
+
+void Api::write_export(StoredTrace& stored, const Request& request, Exchange& exchange) {
+  const Trace& trace = stored.trace();
+  const Parameters given(request.query, {"kind", "head", "view", "format", "level", "scale", "word",
+                                         "specials", "keepMass", "dark"});
+  const HeadId head = given.head(trace);
+  const std::string shown = given.text("view", "heatmap");
+  if (shown != "heatmap" && shown != "row" && shown != "heads")
+    throw Failure{400, fmt::format("view: expected heatmap, row or heads, found {}", shown)};
+  const std::string name = given.text("format", "png");
+  const auto* format = std::find_if(std::begin(kFormats), std::end(kFormats),
+                                    [&](const ExportFormat& one) { return one.name == name; });
+  if (format == std::end(kFormats))
+    throw Failure{400, fmt::format("format: expected png, svg, pdf, csv, json or npy, found {}",
+                                   name)};
+  const Headers headers = {
+      {"Content-Type", std::string(format->type)},
+      {"Content-Disposition",
+       fmt::format("attachment; filename=\"regard-{}-{}.{}\"", shown, to_string(head), name)}};
+  const Sink piece = [&](std::string_view bytes) {
+    exchange.cancel()->check();
+    exchange.piece(bytes);
+  };
+  const bool all = shown == "heads";
+
+  if (all && (name == "csv" || name == "json")) {
+    const std::vector<HeadMeasures>& measures = stored.measures(exchange.cancel());
+    exchange.begin(200, headers);
+    return name == "csv" ? write_csv(trace, measures, piece) : write_json(trace, measures, piece);
+  }
+  if (name == "npy") {
+    const std::vector<HeadId> heads = all ? trace.heads() : std::vector<HeadId>{head};
+    check_exported(trace.tokens.size(), heads.size());
+    exchange.begin(200, headers);
+    return write_npy(trace, heads, piece);
+  }
+
+  ViewRequest wanted;
+  wanted.level = level_named(given.text("level", "word"));
+  wanted.specials = given.flag("specials", true);
+  if (given.has("keepMass") && given.share("keepMass", 1) < 1)
+    wanted.keep_mass = given.share("keepMass", 1);
+  const std::int64_t units =
+      static_cast<std::int64_t>(units_of(trace, wanted.level).size());
+  if (given.has("word")) wanted.word = fmt::format("@{}", given.whole("word", 0, units - 1));
+  if (shown == "row" && !wanted.word)
+    throw Failure{400, "word: expected the index of a unit for the view row, found none"};
+  if (all)
+    wanted.all_heads = true;
+  else
+    wanted.heads = {head};
+  wanted.stream = name == "csv" || name == "json";
+  PictureStyle style;
+  style.scale = scale_named(given.text("scale", "linear"));
+  style.dark = given.flag("dark", false);
+  if (wanted.stream) check_exported(static_cast<std::size_t>(units), 1);
+  const View view = session_.view(trace, wanted, exchange.cancel());
+  if (name == "csv" || name == "json") {
+    exchange.begin(200, headers);
+    return name == "csv" ? write_csv(view, piece) : write_json(view, piece);
+  }
+  if (all) style.kind = PictureKind::kAllHeads;
+  if (shown == "row") {
+    if (!view.row) throw Failure{400, "word: expected a unit that is shown, found a special token"};
+    style.kind = PictureKind::kRow;
+    style.row = *view.row;
+  }
+  const PictureFormat picture = name == "png"   ? PictureFormat::kPng
+                                : name == "svg" ? PictureFormat::kSvg
+                                                : PictureFormat::kPdf;
+  exchange.send(200, headers, draw(view, picture, style));
+}
+
+}  // namespace regard::server

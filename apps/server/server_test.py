@@ -1,0 +1,717 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server as a browser, a script and an attacker meet it.
+
+REGARD_BINARY names the program. Expected weights come from PyTorch's golden file in
+tests/golden/bert/four_layers, whose ids become words here. With REGARD_MINILM naming the folder of
+all-MiniLM-L6-v2 the examples of docs/api.md are run. All traffic stays on the loopback device.
+"""
+
+import http.client
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+BINARY = os.environ["REGARD_BINARY"]
+MINILM = os.environ.get("REGARD_MINILM", "")
+HERE = os.path.dirname(os.path.abspath(__file__))
+GOLDEN = os.path.join(HERE, "..", "..", "tests", "golden", "bert", "four_layers")
+CORPUS = os.path.join(HERE, "..", "..", "fuzz", "corpus", "http")
+API = os.path.join(HERE, "..", "..", "docs", "api.md")
+
+
+def read_safetensors(path):
+    """{name: (shape, bytes)}, metadata."""
+    with open(path, "rb") as file:
+        data = file.read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    metadata = header.pop("__metadata__", {})
+    return {name: (entry["shape"], data[8 + size:][slice(*entry["data_offsets"])])
+            for name, entry in header.items()}, metadata
+
+
+def floats(data):
+    return struct.unpack(f"<{len(data) // 4}f", data)
+
+
+class Server:
+    """`regard serve` with one model of its own, on a free port."""
+
+    def __init__(self, *arguments, model=None, **settings):
+        self.home = tempfile.mkdtemp(prefix="regard-server-")
+        self.temporary = os.path.join(self.home, "tmp")
+        os.mkdir(self.temporary)
+        self.expected, self.metadata = read_safetensors(
+            os.path.join(GOLDEN, "expected.safetensors"))
+        shape, data = self.expected["ids"]
+        self.ids = struct.unpack(f"<{shape[0]}q", data)
+        if model is None:
+            model = self.make_model()
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "TMPDIR": self.temporary,
+                       "REGARD_CACHE": self.home, "LC_ALL": "C.UTF-8"}
+        environment.update(settings)
+        # Its own process: ended with the test whatever happens.
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--port", "0", "--model", model, *arguments],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        line = self.process.stdout.readline().decode()
+        found = re.search(r"http://\S*?:(\d+)/", line)
+        if not found:
+            raise AssertionError(line + self.process.stderr.read().decode())
+        self.line = line
+        self.port = int(found.group(1))
+
+    def make_model(self):
+        """The golden model with a vocabulary in which its ids are words; as "tiny" in the cache."""
+        folder = os.path.join(self.home, "models", "tiny")
+        os.makedirs(folder)
+        for name in ("config.json", "model.safetensors"):
+            shutil.copy(os.path.join(GOLDEN, name), folder)
+        words = [f"w{i}" for i in range(64)]
+        words[self.ids[0]], words[self.ids[-1]] = "[CLS]", "[SEP]"
+        unused = sorted(set(range(64)) - set(self.ids))
+        words[unused[0]], words[unused[1]] = "[PAD]", "[UNK]"
+        with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8") as file:
+            file.write("\n".join(words) + "\n")
+        return "tiny"
+
+    @property
+    def text(self):
+        """The text that the tokenizer cuts into the golden ids."""
+        return " ".join(f"w{i}" for i in self.ids[1:-1])
+
+    def connect(self, timeout=30):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def ask(self, method, path, body=None, headers=None):
+        """Status, headers, bytes."""
+        connection = self.connect()
+        try:
+            headers = dict(headers or {})
+            if body is not None and not isinstance(body, (bytes, str)):
+                body = json.dumps(body)
+            if body is not None:
+                headers.setdefault("Content-Type", "application/json")
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def json(self, method, path, body=None):
+        status, _, data = self.ask(method, path, body)
+        if status not in (200, 202):
+            raise AssertionError(f"{status}: {data}")
+        return json.loads(data)
+
+    def events(self, run):
+        """All events of a run, to its end."""
+        status, headers, data = self.ask("GET", f"/api/runs/{run}/events")
+        assert status == 200 and headers["Content-Type"] == "text/event-stream", (status, data)
+        found = re.findall(r"event: (\w+)\ndata: (.*)\n\n", data.decode())
+        return [(name, json.loads(value)) for name, value in found]
+
+    def run(self, **request):
+        """Runs a text; the trace's id."""
+        run = self.json("POST", "/api/runs", request)["run"]
+        name, value = self.events(run)[-1]
+        assert name == "done", value
+        return value["trace"]
+
+    def raw(self, data, timeout=10):
+        """What comes back for these bytes, until the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as client:
+            client.sendall(data)
+            answer = b""
+            while part := client.recv(65536):
+                answer += part
+            return answer
+
+    def memory(self):
+        """Anonymous memory in bytes: without mapped files."""
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:
+            return int(re.search(r"RssAnon:\s+(\d+) kB", file.read()).group(1)) * 1024
+
+    def end(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        status = self.process.wait(timeout=30)
+        errors = self.process.stderr.read().decode()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        left = os.listdir(self.temporary)
+        shutil.rmtree(self.home)
+        return status, errors, left
+
+
+class ServerTest(unittest.TestCase):
+    arguments = ()
+    settings = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(*cls.arguments, **cls.settings)
+        cls.addClassCleanup(cls.end)
+
+    @classmethod
+    def end(cls):
+        status, errors, left = cls.server.end()
+        assert status == 0 and errors == "" and left == [], (status, errors, left)
+
+    def bad(self, expected, method, path, body=None, says=(), headers=None):
+        status, answer, data = self.server.ask(method, path, body, headers)
+        self.assertEqual(status, expected, data)
+        self.assertEqual(answer["Content-Type"], "application/json")
+        reason = json.loads(data)["error"]
+        for part in says:
+            self.assertIn(part, reason)
+        return reason
+
+
+class Answers(ServerTest):
+    """What is served is right."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.trace = cls.server.run(model="tiny", text=cls.server.text)
+        shape, data = cls.server.expected["attention"]
+        cls.layers, cls.heads, cls.size = shape[0], shape[1], shape[2]
+        cls.attention = floats(data)
+        cls.tolerance = float(cls.server.metadata["tolerance.attention"])
+
+    def weight(self, layer, head, query, key):
+        return self.attention[((layer * self.heads + head) * self.size + query) * self.size + key]
+
+    def path(self, what, **parameters):
+        query = "&".join(f"{k}={v}" for k, v in parameters.items())
+        return f"/api/traces/{self.trace}/{what}?{query}"
+
+    def tile(self, **parameters):
+        status, headers, data = self.server.ask("GET", self.path("tile", **parameters))
+        self.assertEqual(status, 200, data)
+        rows, columns = map(int, headers["X-Regard-Shape"].split(","))
+        cells = floats(data)
+        self.assertEqual(len(cells), rows * columns)
+        return rows, columns, cells
+
+    def test_tiles_are_pytorchs_weights(self):
+        for layer in range(self.layers):
+            for head in range(self.heads):
+                rows, columns, cells = self.tile(kind="self", head=f"L{layer}H{head}",
+                                                 rows=f"0:{self.size}", cols=f"0:{self.size}",
+                                                 size=self.size, pool="mean")
+                self.assertEqual((rows, columns), (self.size, self.size))
+                worst = max(abs(cells[q * columns + k] - self.weight(layer, head, q, k))
+                            for q in range(rows) for k in range(columns))
+                self.assertLessEqual(worst, self.tolerance)
+
+    def test_a_tile_pools_its_region(self):
+        rows, columns, cells = self.tile(kind="self", head="L1H0", rows="4:8", cols="10:18", size=2,
+                                         pool="max")
+        self.assertEqual((rows, columns), (2, 2))
+        largest = max(self.weight(1, 0, q, k) for q in (6, 7) for k in range(14, 18))
+        self.assertAlmostEqual(cells[3], largest, delta=self.tolerance)
+
+    def test_the_info_has_the_tokens_with_their_bytes_and_every_head(self):
+        info = self.server.json("GET", f"/api/traces/{self.trace}")
+        side = info["sides"][0]
+        self.assertEqual([token["id"] for token in side["tokens"]], list(self.server.ids))
+        for token in side["tokens"][1:-1]:
+            self.assertEqual(side["text"][token["start"]:token["end"]], token["text"])
+        self.assertEqual([layer["layer"] for layer in info["layers"]], list(range(self.layers)))
+        self.assertEqual(info["layers"][0]["heads"], list(range(self.heads)))
+        self.assertEqual(info["id"], self.trace)
+
+    def test_an_explanation_adds_up_to_pytorchs_weights(self):
+        one = self.server.json("GET", self.path("explain", kind="self", head="L2H1", token=5))
+        self.assertEqual(len(one["steps"]), self.size)
+        for step in one["steps"]:
+            dot = sum(a * b for a, b in zip(one["query"], step["key"]))
+            self.assertAlmostEqual(dot, step["dot"], delta=1e-3)
+            self.assertAlmostEqual(step["weight"], self.weight(2, 1, 5, step["token"]),
+                                   delta=self.tolerance)
+        output = sum(step["weight"] * step["value"][0] for step in one["steps"])
+        self.assertAlmostEqual(output, one["output"][0], delta=1e-5)
+
+    def test_measures_are_those_of_pytorchs_weights(self):
+        measures = self.server.json("GET", f"/api/traces/{self.trace}/measures")["measures"]
+        self.assertEqual(len(measures), self.layers * self.heads)
+        for one in measures:
+            layer, head = one["head"]["layer"], one["head"]["head"]
+            first = sum(self.weight(layer, head, q, 0) for q in range(self.size)) / self.size
+            self.assertAlmostEqual(one["first"], first, delta=1e-4)
+
+    def test_exports_are_the_programs_pictures_and_data(self):
+        begins = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml", "csv": b"query (attends from)",
+                  "json": b'{"format":', "npy": b"\x93NUMPY"}
+        for name, start in begins.items():
+            status, headers, data = self.server.ask(
+                "GET", self.path("export", kind="self", head="L3H1", view="heatmap", format=name,
+                                 level="word", scale="linear", specials="true", keepMass=1,
+                                 dark="false"))
+            self.assertEqual(status, 200, data)
+            self.assertTrue(data.startswith(start), (name, data[:20]))
+            self.assertIn(f"regard-heatmap-L3H1.{name}", headers["Content-Disposition"])
+        weights = json.loads(self.server.ask("GET", self.path(
+            "export", head="L3H1", format="json", level="token"))[2])["heads"][0]["weights"]
+        self.assertAlmostEqual(weights[7][9], self.weight(3, 1, 7, 9), delta=self.tolerance)
+        for more in ({"view": "heads", "format": "svg"}, {"view": "heads", "format": "csv"},
+                     {"view": "row", "word": 3, "format": "png", "dark": "true"},
+                     {"view": "heatmap", "keepMass": 0.5, "specials": "false", "format": "pdf"}):
+            status, _, data = self.server.ask("GET", self.path("export", head="L0H0", **more))
+            self.assertEqual(status, 200, data[:200])
+
+    def test_models_are_those_of_the_cache_by_name(self):
+        answer = self.server.json("GET", "/api/models")
+        self.assertEqual(answer["chosen"], "tiny")
+        self.assertEqual([(one["name"], one["opens"], one["layers"], one["heads"])
+                          for one in answer["models"]], [("tiny", True, 4, 2)])
+
+    def test_a_pair_and_a_cut_text_run(self):
+        trace = self.server.run(model="tiny", text="w5 w9", pair="w4")
+        side = self.server.json("GET", f"/api/traces/{trace}")["sides"][0]
+        self.assertEqual(side["pair"], "w4")
+        self.assertEqual([token["sequence"] for token in side["tokens"]], [-1, 0, 0, -1, 1, -1])
+        trace = self.server.run(model="tiny", text="w5 " * 100, truncate=True)
+        self.assertEqual(len(self.server.json("GET", f"/api/traces/{trace}")["sides"][0]["tokens"]),
+                         48)
+
+    def test_traces_are_listed_newest_first(self):
+        trace = self.server.run(model="tiny", text="w7 w8")
+        traces = self.server.json("GET", "/api/traces")["traces"]
+        self.assertEqual(traces[0]["id"], trace)
+        self.assertEqual((traces[0]["text"], traces[0]["tokens"]), ("w7 w8", 4))
+        self.assertIn(self.trace, [one["id"] for one in traces])
+
+    def test_a_run_tells_its_progress_and_can_be_followed_again(self):
+        run = self.server.json("POST", "/api/runs", {"model": "tiny", "text": "w5"})["run"]
+        first, again = self.server.events(run), self.server.events(run)
+        self.assertEqual(first[-1][0], "done")
+        self.assertEqual(again[-1], first[-1])
+        for name, value in first[:-1]:
+            self.assertEqual(name, "progress")
+            self.assertLessEqual(value["done"], value["total"])
+
+    def test_a_run_that_fails_says_why_and_leaves_the_server_usable(self):
+        run = self.server.json("POST", "/api/runs", {"text": "w5 " * 100})["run"]
+        name, value = self.server.events(run)[-1]
+        self.assertEqual(name, "failed")
+        self.assertIn("at most 48 tokens", value["error"])
+        self.server.run(model="tiny", text="w5")
+
+    def test_a_cancelled_run_fails_with_that_reason(self):
+        run = self.server.json("POST", "/api/runs", {"text": "w5"})["run"]
+        status, _, data = self.server.ask("DELETE", f"/api/runs/{run}")
+        self.assertEqual((status, data), (204, b""))
+        name, value = self.server.events(run)[-1]
+        self.assertIn((name, value.get("error")), [("failed", "cancelled"), ("done", None)])
+
+    def test_the_page_comes_with_its_files_under_a_strict_policy(self):
+        for path, kind in (("/", "text/html"), ("/page.js", "text/javascript"),
+                           ("/page.css", "text/css")):
+            status, headers, data = self.server.ask("GET", path)
+            self.assertEqual(status, 200)
+            self.assertTrue(headers["Content-Type"].startswith(kind))
+            self.assertGreater(len(data), 100)
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            self.assertNotIn("unsafe", headers["Content-Security-Policy"])
+            self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+
+
+class BadInput(ServerTest):
+    """Whatever is asked wrongly is answered with a reason."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.trace = cls.server.run(model="tiny", text="w5 w9 w14")
+
+    def test_wrong_requests_for_runs(self):
+        for body, status, says in (
+                (b"{", 400, ["request"]), (b"[]", 400, ["object"]), (b"", 400, []),
+                ({"text": ""}, 400, ["text"]), ({"text": 5}, 400, ["text", "5"]),
+                ({"text": "w5", "colour": 1}, 400, ["colour"]),
+                ({"text": "w5", "generate": -1}, 400, ["generate"]),
+                ({"text": "w5", "generate": 10 ** 9}, 400, ["generate"]),
+                ({"text": "w5", "kind": "sideways"}, 400, ["kind"]),
+                ({"text": "w5", "model": "nobody"}, 404, ["nobody"]),
+                ({"text": "w5", "model": "../../etc"}, 404, ["etc"]),
+                ({"text": "w5", "model": "/etc"}, 404, ["/etc"]),
+                (b'{"text": "w5", "text": "w6"}', 400, ["text"]),
+                (b'{"text": "\xff"}', 400, ["request"]),
+                (b"[" * 100000, 400, ["request"])):
+            self.bad(status, "POST", "/api/runs", body, says=says)
+        self.bad(415, "POST", "/api/runs", b"{}", headers={"Content-Type": "text/plain"})
+
+    def test_wrong_addresses(self):
+        trace = f"/api/traces/{self.trace}"
+        for path, status, says in (
+                ("/nowhere", 404, ["/nowhere"]), ("/api", 404, []), ("/api/", 404, []),
+                ("/api/traces/0123456789abcdef", 404, ["0123456789abcdef"]),
+                ("/api/traces/..%2f..%2fetc%2fpasswd", 404, []),
+                ("/api/traces/%00", 400, ["zero"]), ("/%zz", 400, ["%"]),
+                ("/../../etc/passwd", 404, []), ("/page.js/../../x", 404, []),
+                ("/api/runs/nobody/events", 404, ["nobody"]),
+                (trace + "/nothing", 404, []),
+                (trace + "/tile", 400, ["head"]), (trace + "/tile?head=L9H9", 404, ["L9H9"]),
+                (trace + "/tile?head=L1H1&size=0", 400, ["size"]),
+                (trace + "/tile?head=L1H1&size=99999999999999999999", 400, ["size"]),
+                (trace + "/tile?head=L1H1&size=2&rows=3:2", 400, ["rows"]),
+                (trace + "/tile?head=L1H1&size=2&rows=0:6", 400, ["rows", "0:5"]),
+                (trace + "/tile?head=L1H1&size=2&cols=-1:2", 400, ["cols"]),
+                (trace + "/tile?head=L1H1&size=2&pool=least", 400, ["pool"]),
+                (trace + "/tile?head=L1H1&size=2&kind=cross", 400, ["kind"]),
+                (trace + "/tile?head=L1H1&size=2&size=3", 400, ["size"]),
+                (trace + "/tile?head=L1H1&size=2&more=3", 400, ["more"]),
+                (trace + "/explain?head=L1H1&token=5", 400, ["token"]),
+                (trace + "/explain?head=L1H1", 400, ["token"]),
+                (trace + "/export?head=L1H1&format=gif", 400, ["gif"]),
+                (trace + "/export?head=L1H1&view=clock", 400, ["clock"]),
+                (trace + "/export?head=L1H1&view=row", 400, ["word"]),
+                (trace + "/export?head=L1H1&scale=rank", 400, ["scale"]),
+                (trace + "/export?head=L1H1&keepMass=nan", 400, ["keepMass"])):
+            self.bad(status, "GET", path, says=says)
+        self.bad(405, "DELETE", trace)
+        self.bad(405, "GET", "/api/runs", says=["POST"])
+        self.bad(405, "PUT", "/")
+        self.bad(405, "OPTIONS", "/api/runs")
+
+    def test_questions_need_a_service(self):
+        self.assertEqual(self.server.json("GET", "/api/ask"), {"model": None})
+        self.bad(404, "POST", "/api/ask", {"question": "why?", "facts": "", "language": "en"},
+                 says=["--ask-url"])
+        self.bad(400, "POST", "/api/ask", {"question": "why?"}, says=["facts"])
+        self.bad(413, "POST", "/api/ask", {"question": "w" * 70000, "facts": "", "language": "en"})
+
+    def test_other_sites_are_refused(self):
+        here = f"127.0.0.1:{self.server.port}"
+        self.bad(403, "GET", "/", headers={"Host": f"evil.example:{self.server.port}"})
+        self.bad(403, "GET", "/api/models", headers={"Host": "regard.evil.example"})
+        for host in (here, f"localhost:{self.server.port}", "[::1]:1", "localhost:9999"):
+            self.assertEqual(self.server.ask("GET", "/api/models", headers={"Host": host})[0], 200)
+        for origin in ("http://evil.example", "null", f"https://{here}", "http://localhost"):
+            self.bad(403, "POST", "/api/runs", {"text": "w5"}, headers={"Origin": origin})
+        self.assertEqual(self.server.ask("GET", "/api/models",
+                                         headers={"Origin": f"http://{here}"})[0], 200)
+        self.bad(403, "GET", "/api/models", headers={"Sec-Fetch-Site": "cross-site"})
+        opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        self.assertEqual(self.server.ask("GET", "/", headers=opened)[0], 200)
+
+    def test_malformed_messages_are_refused_and_closed(self):
+        host = b"Host: localhost\r\n"
+        for data, status in (
+                (b"nonsense\r\n\r\n", 400), (b"GET  HTTP/1.1\r\n\r\n", 400),
+                (b"GET / HTTP/2.0\r\n\r\n", 505), (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
+                (b"GET / HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n", 400),
+                (b"GET / HTTP/1.1\r\n" + host + b"X: \x00\r\n\r\n", 400),
+                (b"GET / HTTP/1.1\r\n" + host + host + b"\r\n", 400),
+                (b"GET / HTTP/1.1\r\n" + host + b" folded: x\r\n\r\n", 400),
+                (b"GET http://x/ HTTP/1.1\r\n\r\n", 400),
+                (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n", 431),
+                (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
+                (b"POST /api/runs HTTP/1.1\r\n" + host + b"\r\n", 411),
+                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Content-Length: 9x\r\n\r\n", 400),
+                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Content-Length: -1\r\n\r\n", 400),
+                (b"POST /api/runs HTTP/1.1\r\n" + host +
+                 b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Content-Length: 999999999\r\n\r\n", 413),
+                (b"POST /api/runs HTTP/1.1\r\n" + host +
+                 b"Content-Length: 99999999999999999999999\r\n\r\n", 413),
+                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\n", 501)):
+            answer = self.server.raw(data)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 %d " % status), (data[:60], answer[:80]))
+            self.assertIn("error", json.loads(answer.split(b"\r\n\r\n", 1)[1]))
+
+    def test_the_corpus_of_messages_is_read_or_refused_as_named(self):
+        for name in sorted(os.listdir(CORPUS)):
+            with open(os.path.join(CORPUS, name), "rb") as file:
+                content = file.read()
+            answer = self.server.raw(content + b"\r\nConnection: close\r\n\r\n" +
+                                     (b"{}" if name == "good_post" else b""))
+            status = int(answer.split(b" ")[1])
+            # The good ones ask for what is not there, or send no JSON.
+            (self.assertIn if name.startswith("good_") else self.assertNotIn)(
+                status, (404, 415, 403), name)
+            self.assertGreaterEqual(status, 400, name)
+
+    def test_requests_behind_each_other_on_one_connection_are_answered_in_order(self):
+        one = b"GET /api/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        last = b"GET /api/ask HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        answer = self.server.raw(one + one + last)
+        self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 3)
+        self.assertTrue(answer.endswith(b'{"model":null}'))
+
+    def test_slow_and_idle_clients_are_closed_after_five_seconds(self):
+        def closed_after(data, trickle=b""):
+            begin = time.monotonic()
+            with socket.create_connection(("127.0.0.1", self.server.port), timeout=12) as client:
+                client.sendall(data)
+                client.settimeout(0.5)
+                answer = b""
+                while time.monotonic() - begin < 12:
+                    try:
+                        part = client.recv(4096)
+                        if not part:
+                            break
+                        answer += part
+                    except TimeoutError:
+                        if trickle:
+                            try:
+                                client.sendall(trickle)
+                            except OSError:
+                                break
+                    except OSError:
+                        break
+                return time.monotonic() - begin, answer
+
+        results = {}
+        threads = [threading.Thread(target=lambda n=name, a=arguments: results.update(
+            {n: closed_after(*a)})) for name, arguments in {
+                "idle": (b"",), "half": (b"GET / HTTP/1.1\r\n",),
+                "trickle": (b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
+                "body": (b"POST /api/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",),
+                "after": (b"GET /api/ask HTTP/1.1\r\nHost: localhost\r\n\r\n",)}.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for name, (seconds, answer) in results.items():
+            self.assertGreater(seconds, 4, name)
+            self.assertLess(seconds, 9, name)
+            status = {"idle": b"", "after": b"HTTP/1.1 200"}.get(name, b"HTTP/1.1 408")
+            self.assertTrue(answer.startswith(status), (name, answer[:80]))
+
+    def test_the_sixty_fifth_connection_gets_503_and_the_others_go_on(self):
+        held = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(64)]
+        try:
+            for client in held:
+                client.sendall(b"GET /api/ask HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            for client in held:
+                self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 200"))
+            status, headers, data = self.server.ask("GET", "/api/models")
+            self.assertEqual(status, 503)
+            self.assertIn("64 connections", json.loads(data)["error"])
+            self.assertEqual(headers["Retry-After"], "1")
+        finally:
+            for client in held:
+                client.close()
+        for _ in range(100):
+            if self.server.ask("GET", "/api/models")[0] == 200:
+                break
+            time.sleep(0.05)
+        else:
+            self.fail("no connection became free")
+
+    def test_text_is_never_markup(self):
+        text = "w5 </script><script>alert(1)</script> <!-- w9 --> \u202e"
+        trace = self.server.run(model="tiny", text=text)
+        self.assertEqual(self.server.json("GET", f"/api/traces/{trace}")["sides"][0]["text"], text)
+        svg = self.server.ask("GET", f"/api/traces/{trace}/export?head=L0H0&format=svg")[2]
+        self.assertNotIn(b"<script", svg)
+
+
+class Budget(ServerTest):
+    """Traces beyond the budget go to disk and come back."""
+    arguments = ("--memory", "0")
+
+    def test_a_trace_that_was_moved_to_disk_answers_as_before_and_leaves_no_file(self):
+        trace = self.server.run(model="tiny", text=self.server.text)
+        shape, data = self.server.expected["attention"]
+        attention, size = floats(data), shape[2]
+        for _ in range(5):
+            self.server.run(model="tiny", text="w5 w9")
+        status, headers, cells = self.server.ask(
+            "GET", f"/api/traces/{trace}/tile?head=L3H1&size={size}")
+        self.assertEqual(status, 200, cells)
+        at = (3 * shape[1] + 1) * size * size
+        worst = max(abs(a - b) for a, b in zip(floats(cells), attention[at:at + size * size]))
+        self.assertLessEqual(worst, float(self.server.metadata["tolerance.attention"]))
+        info = self.server.json("GET", f"/api/traces/{trace}")
+        self.assertEqual(info["sides"][0]["text"], self.server.text)
+        folders = os.listdir(self.server.temporary)
+        self.assertEqual(len(folders), 1)
+        inner = os.path.join(self.server.temporary, folders[0])
+        self.assertEqual(os.listdir(inner), [])
+        self.assertEqual(os.stat(inner).st_mode & 0o077, 0)
+
+    def test_the_oldest_of_more_than_256_traces_is_forgotten(self):
+        first = self.server.run(model="tiny", text="w5")
+        for _ in range(257):
+            self.server.run(model="tiny", text="w5")
+        self.bad(404, "GET", f"/api/traces/{first}", says=["forgotten"])
+        self.assertEqual(len(self.server.json("GET", "/api/traces")["traces"]), 256)
+
+
+class WithToken(ServerTest):
+    arguments = ("--token", "0123456789abcdef", "--listen", "0.0.0.0")
+
+    def test_only_those_who_know_the_token_are_served(self):
+        self.assertIn("?token=0123456789abcdef", self.server.line)
+        self.bad(401, "GET", "/api/models", says=["token"])
+        self.bad(401, "GET", "/api/models", headers={"Authorization": "Bearer 0123456789abcdeg"})
+        self.bad(401, "GET", "/?token=wrong")
+        self.bad(401, "GET", "/api/models", headers={"Cookie": "regard_token="})
+        bearer = {"Authorization": "Bearer 0123456789abcdef"}
+        self.assertEqual(self.server.ask("GET", "/api/models", headers=bearer)[0], 200)
+        status, headers, _ = self.server.ask("GET", "/?token=0123456789abcdef")
+        self.assertEqual((status, headers["Location"]), (303, "/"))
+        self.assertIn("HttpOnly", headers["Set-Cookie"])
+        cookie = {"Cookie": "other=1; " + headers["Set-Cookie"].split(";")[0]}
+        self.assertEqual(self.server.ask("GET", "/api/models", headers=cookie)[0], 200)
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    """A language model that says what it was asked."""
+    asked = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Service.asked.append((self.path, self.headers, body))
+        fails = "fail" in body["messages"][1]["content"]
+        answer = json.dumps({"choices": [{"message": {"content": "Because."}}]}).encode()
+        self.send_response(500 if fails else 200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+class Questions(unittest.TestCase):
+    def test_a_question_goes_to_the_service_with_the_facts_and_the_key(self):
+        service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        self.addCleanup(service.server_close)
+        self.addCleanup(service.shutdown)
+        server = Server("--ask-url", f"http://127.0.0.1:{service.server_port}/v1",
+                        "--ask-model", "parrot", REGARD_ASK_KEY="secret")
+        self.addCleanup(server.end)
+        self.assertEqual(server.json("GET", "/api/ask"), {"model": "parrot"})
+        question = {"question": "Why \"it\"?", "facts": "it -> animal 0.68", "language": "de"}
+        self.assertEqual(server.json("POST", "/api/ask", question), {"answer": "Because."})
+        path, headers, body = Service.asked[-1]
+        self.assertEqual(path, "/v1/chat/completions")
+        self.assertEqual(headers["Authorization"], "Bearer secret")
+        self.assertEqual(body["model"], "parrot")
+        self.assertIn("it -> animal 0.68", body["messages"][0]["content"])
+        self.assertIn("language: de", body["messages"][0]["content"])
+        self.assertEqual(body["messages"][1]["content"], "Why \"it\"?")
+        status, _, data = server.ask("POST", "/api/ask", {**question, "question": "fail"})
+        self.assertEqual(status, 502)
+        self.assertIn("500", json.loads(data)["error"])
+        self.assertNotIn(b"secret", data)
+
+
+class StartAndEnd(unittest.TestCase):
+    def refuse(self, *arguments, says):
+        done = subprocess.run([BINARY, "serve", *arguments], capture_output=True, timeout=30,
+                              check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        for part in says:
+            self.assertIn(part, done.stderr.decode())
+
+    def test_other_addresses_need_a_token(self):
+        self.refuse("--port", "0", "--listen", "0.0.0.0", says=["--token"])
+        self.refuse("--port", "0", "--listen", "0.0.0.0", "--token", "short", says=["16"])
+        self.refuse("--port", "0", "--token", "x" * 15 + " ", says=["--token"])
+        self.refuse("--port", "70000", says=["70000"])
+        self.refuse("--ask-url", "file:///etc/passwd", says=["--ask-url"])
+
+    def test_a_port_in_use_is_said(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            done = subprocess.run([BINARY, "serve", "--port", port], capture_output=True,
+                                  timeout=30, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(port, done.stderr.decode())
+
+    def test_it_ends_in_good_order_with_clients_and_runs_under_way(self):
+        for how in (signal.SIGINT, signal.SIGTERM):
+            server = Server()
+            idle = socket.create_connection(("127.0.0.1", server.port))
+            runs = [server.json("POST", "/api/runs", {"text": "w5 w9 w14"})["run"]
+                    for _ in range(8)]
+            follower = socket.create_connection(("127.0.0.1", server.port))
+            follower.sendall(f"GET /api/runs/{runs[-1]}/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                             .encode())
+            begin = time.monotonic()
+            status, errors, left = server.end(how)
+            self.assertEqual((status, errors, left), (0, "", []))
+            self.assertLess(time.monotonic() - begin, 5)
+            idle.close()
+            follower.close()
+
+
+@unittest.skipUnless(MINILM, "needs the model's weights: REGARD_MINILM")
+class Examples(unittest.TestCase):
+    """docs/api.md says what the server says."""
+
+    def compare(self, found, documented, where):
+        if isinstance(documented, dict):
+            self.assertEqual(sorted(found), sorted(documented), where)
+            for key, value in documented.items():
+                self.compare(found[key], value, f"{where}.{key}")
+        elif isinstance(documented, list):
+            cut = bool(documented) and documented[-1] == "..."
+            wanted = documented[:-1] if cut else documented
+            if not cut:
+                self.assertEqual(len(found), len(wanted), where)
+            for i, value in enumerate(wanted):
+                self.compare(found[i], value, f"{where}[{i}]")
+        elif isinstance(documented, float):
+            self.assertAlmostEqual(found, documented, delta=2e-3, msg=where)
+        elif isinstance(documented, str) and documented.endswith("..."):
+            self.assertTrue(found.startswith(documented[:-3]), (where, found))
+        elif isinstance(documented, int) and documented > 1000000:  # bytes of a folder
+            self.assertAlmostEqual(found / documented, 1, delta=0.1, msg=where)
+        elif documented not in ("TRACE", "RUN"):
+            self.assertEqual(found, documented, where)
+
+    def test_every_example_answers_as_documented(self):
+        with open(API, encoding="utf-8") as file:
+            blocks = re.findall(r"```(http|json|events)\n(.*?)```", file.read(), re.S)
+        self.assertGreater(len(blocks), 12)
+        home = tempfile.mkdtemp(prefix="regard-api-")
+        self.addCleanup(shutil.rmtree, home)
+        os.mkdir(os.path.join(home, "models"))
+        os.symlink(MINILM, os.path.join(home, "models", "minilm"))
+        server = Server(model="minilm", REGARD_CACHE=home)
+        self.addCleanup(server.end)
+        names = {}
+        for i in range(0, len(blocks), 2):
+            (kind, request), (expects, answer) = blocks[i], blocks[i + 1]
+            self.assertEqual(kind, "http", request)
+            for name, value in names.items():
+                request = request.replace(name, value)
+            line, _, body = request.strip().partition("\n")
+            method, path = line.split(" ")
+            status, _, data = server.ask(method, path, body.strip() or None)
+            self.assertIn(status, (200, 202), (request, data))
+            if expects == "events":
+                found = re.findall(r"event: (\w+)\ndata: (.*)\n\n", data.decode())
+                name, value = re.findall(r"event: (\w+)\ndata: (.*)\n", answer)[-1]
+                self.assertEqual(found[-1][0], name)
+                found = json.loads(found[-1][1])
+                self.compare(found, json.loads(value), request)
+            else:
+                found = json.loads(data)
+                self.compare(found, json.loads(answer), request)
+            if "run" in found:
+                names["RUN"] = found["run"]
+            if "trace" in found:
+                names["TRACE"] = found["trace"]
+
+
+if __name__ == "__main__":
+    unittest.main()
