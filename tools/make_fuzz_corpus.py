@@ -583,6 +583,8 @@ TRACES = {
     "bad_edge": trace(metadata={"regard.block_edge": "0"}),
     "bad_edge_small": trace(metadata={"regard.block_edge": "1"}),
     "bad_notes": trace(metadata={"regard.notes": "{"}),
+    "good_generated": trace(metadata={"regard.generated": "1"}),
+    "bad_generated": trace(metadata={"regard.generated": "1000"}),
     **{"bad_no_" + name.replace("layers.0.", "").replace(".", "_"): trace(drop=[name])
        for name in ("layers.0.query", "layers.0.key", "layers.0.lse", "layers.0.heads",
                     "layers.0.kv_of", "layers.0.overview_max", "text", "tokens.id", "tokens.span",

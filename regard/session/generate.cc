@@ -110,6 +110,8 @@ void Session::continue_text(const RunRequest& request, Prepared* prepared, const
     auto& to = two_stacks ? input.target : input.ids;
     to.insert(to.end(), ids.begin(), ids.end());
     if (!input.types.empty() && !two_stacks) input.types.resize(input.ids.size(), 0);
+    (two_stacks ? target : static_cast<TokenSide&>(trace)).generated =
+        static_cast<std::int64_t>(ids.size());
     prepared->generated.ids = ids;
     trace.notes.push_back(fmt::format("generated: the last {} tokens", ids.size()));
   }

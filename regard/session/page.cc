@@ -61,7 +61,8 @@ void write_side(const TokenSide& side, std::string_view name, bool labels, const
   sink(list_of(units_of(side, labels ? Level::kToken : Level::kWord), unit_json));
   sink(",\"sentences\":");
   sink(list_of(units_of(side, labels ? Level::kToken : Level::kSentence), unit_json));
-  sink(fmt::format(",\"generated\":{}}}", side.tokens.size()));
+  sink(fmt::format(",\"generated\":{}}}",
+                   static_cast<std::int64_t>(side.tokens.size()) - side.generated));
 }
 
 void write_sides(const Trace& trace, const Sink& sink) {

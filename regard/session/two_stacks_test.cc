@@ -85,6 +85,7 @@ TEST_P(TwoStacks, WhatWasGeneratedAttendsLikeTheSameTargetGiven) {
   generated.generation = {.tokens = 5, .stop_at_end = false};
   const Trace trace = session_.run(generated);
   ASSERT_EQ(trace.tokens.size(), generated.target_ids.size() + 5);
+  EXPECT_EQ(trace.generated, 5);
   RunRequest given = request(AttentionKind::kCross);
   given.target_ids.clear();
   for (const Token& token : trace.tokens) given.target_ids.push_back(token.id);

@@ -72,6 +72,7 @@ struct TokenSide {
   std::optional<std::string> pair;  // the second text of a pair
   std::vector<Token> tokens;
   std::vector<std::uint8_t> key_valid;  // of these tokens as keys; empty: every one is valid
+  std::int64_t generated = 0;           // so many of the last tokens were generated
 };
 
 // The rows' (queries') side, and the columns' (keys') where they are of other texts.

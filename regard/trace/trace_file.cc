@@ -26,6 +26,7 @@ class Reader {
     trace.model = text_of_metadata("regard.model");
     read_notes(&trace);
     read_sides(&trace);
+    trace.generated = read_generated(static_cast<std::int64_t>(trace.tokens.size()));
     for (const auto& [name, tensor] : file_->tensors()) {
       int layer = 0;
       if (const auto array = layer_of(name, &layer); array.empty() || trace.layers.contains(layer))
@@ -75,6 +76,17 @@ class Reader {
     const auto document = JsonDocument::parse(found->second, file_->path() + ": regard.notes");
     document.root().for_each_element(
         [&](std::size_t, Json note) { trace->notes.emplace_back(note.string()); });
+  }
+
+  std::int64_t read_generated(std::int64_t tokens) const {
+    const auto found = file_->metadata().find("regard.generated");
+    if (found == file_->metadata().end()) return 0;
+    const std::string& text = found->second;
+    std::int64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{} || end != text.data() + text.size() || count < 0 || count > tokens)
+      fail("regard.generated", fmt::format("0 to {}, the tokens that there are", tokens), text);
+    return count;
   }
 
   std::string bytes(std::string_view name) const {

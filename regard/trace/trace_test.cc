@@ -31,6 +31,7 @@ struct Small {
     trace.text = "né";
     trace.pair = "b";
     trace.notes = {"one note"};
+    trace.generated = 1;
     trace.tokens = {{5, "n\xc3\xa9", {0, 3}, 0, 0, false}, {6, "[SEP]", {0, 0}, -1, 1, true}};
     trace.key_valid = {1, 0};
     LayerTrace layer;
@@ -121,6 +122,7 @@ TEST(TraceFile, ComesBackAsItWas) {
   EXPECT_FALSE(back.keys_side);
   EXPECT_EQ(SafetensorsFile::open(path).metadata().at("regard.format"), "1");
   EXPECT_EQ(back.notes, small.trace.notes);
+  EXPECT_EQ(back.generated, 1);
   EXPECT_EQ(back.key_valid, small.trace.key_valid);
   ASSERT_EQ(back.tokens.size(), 2u);
   EXPECT_EQ(back.tokens[0].text, "n\xc3\xa9");

@@ -99,6 +99,7 @@ void add_metadata(const Trace& trace, std::map<std::string, std::string>* metada
   for (const std::string& note : trace.notes)
     notes += (notes.size() > 1 ? ", " : "") + json_quoted(note);
   (*metadata)["regard.notes"] = notes + "]";
+  if (trace.generated > 0) (*metadata)["regard.generated"] = std::to_string(trace.generated);
 }
 
 void fill(const Trace& trace, Parts* parts) {
