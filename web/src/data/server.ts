@@ -117,6 +117,7 @@ export class ServerSource implements Source {
     size: number,
     pool: Pool,
     signal?: AbortSignal,
+    atOnce = false,
   ): Promise<Tile> {
     const parameters = query({
       ...headParameters(head),
@@ -124,6 +125,7 @@ export class ServerSource implements Source {
       cols: `${region.columnBegin}:${region.columnEnd}`,
       size,
       pool,
+      exact: !atOnce,
     });
     const answer = await ask(
       `/api/traces/${trace}/tile?${parameters}`,
@@ -133,7 +135,7 @@ export class ServerSource implements Source {
     const cells = new Float32Array(await answer.arrayBuffer());
     if (!rows || !columns || rows * columns !== cells.length)
       throw new SourceError("The server's tile is not of the shape that it names.");
-    return { rows, columns, cells };
+    return { rows, columns, cells, rough: answer.headers.get("x-regard-exact") === "false" };
   }
 
   async assistant() {

@@ -54,7 +54,8 @@ export interface Source {
   run(request: RunRequest, progress: (p: Progress) => void, signal: AbortSignal): Promise<string>;
   traces(): Promise<TraceSummary[]>;
   info(trace: string): Promise<TraceInfo>;
-  // Weights of tokens, pooled to at most size x size cells as `regard tile` pools.
+  // Weights of tokens, pooled to at most size x size cells as `regard tile` pools. atOnce: rather a
+  // rough tile now than an exact one in seconds.
   tile(
     trace: string,
     head: HeadId,
@@ -62,6 +63,7 @@ export interface Source {
     size: number,
     pool: Pool,
     signal?: AbortSignal,
+    atOnce?: boolean,
   ): Promise<Tile>;
   explain(trace: string, head: HeadId, token: number): Promise<Explanation>;
   measures(trace: string): Promise<HeadMeasure[]>;

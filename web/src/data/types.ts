@@ -131,6 +131,7 @@ export interface Tile {
   rows: number;
   columns: number;
   cells: Float32Array;
+  rough?: boolean; // estimated from the overview
 }
 
 // One token's numbers in one head, worked through: regard/analysis/explain.h.

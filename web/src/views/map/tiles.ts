@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tiles of a map of any length: a pyramid of 256 x 256 cells a tile, level 0 the whole map in one.
 // At level z a tile covers extent(z) = 256 * 2^(top - z) tokens a side; at the top level a cell is a
-// token. Loaded nearest first, few at a time, kept within a budget.
+// token. Loaded nearest first, few at a time, kept within a budget; what the overview says at once
+// comes before what takes long.
 import type { HeadId, Pool } from "../../data/types";
 import type { Source } from "../../data/source";
 import { paint } from "../../lib/colour";
@@ -17,6 +18,14 @@ export interface TileImage {
   cells: Float32Array;
   rows: number;
   columns: number;
+  rough?: boolean; // to be asked for again, exactly
+}
+
+interface Place {
+  z: number;
+  i: number;
+  j: number;
+  distance: number;
 }
 
 export function topLevel(tokens: number): number {
@@ -25,7 +34,8 @@ export function topLevel(tokens: number): number {
 
 export class Tiles {
   private readonly images = new Map<string, TileImage>();
-  private readonly wanted = new Map<string, { z: number; i: number; j: number; distance: number }>();
+  private readonly wanted = new Map<string, Place>();
+  private readonly coarse = new Map<string, Place>(); // rough ones in sight
   private readonly loading = new Map<string, AbortController>();
   readonly top: number;
 
@@ -89,7 +99,7 @@ export class Tiles {
   }
 
   // The tiles that are in sight now; what is no longer wanted is cancelled.
-  want(list: { z: number; i: number; j: number; distance: number }[]): void {
+  want(list: Place[]): void {
     const keys = new Set(list.map((t) => `${t.z} ${t.i} ${t.j}`));
     for (const [key, abort] of this.loading) {
       if (keys.has(key)) continue;
@@ -97,19 +107,22 @@ export class Tiles {
       this.loading.delete(key);
     }
     this.wanted.clear();
+    this.coarse.clear();
     for (const t of list) {
       const key = `${t.z} ${t.i} ${t.j}`;
+      if (this.images.get(key)?.rough && !this.loading.has(key)) this.coarse.set(key, t);
       if (!this.images.has(key) && !this.loading.has(key)) this.wanted.set(key, t);
     }
     this.next();
   }
 
   get busy(): boolean {
-    return this.loading.size + this.wanted.size > 0;
+    return this.loading.size + this.wanted.size + this.coarse.size > 0;
   }
 
   close(): void {
     this.wanted.clear();
+    this.coarse.clear();
     for (const abort of this.loading.values()) abort.abort();
     this.loading.clear();
   }
@@ -118,11 +131,16 @@ export class Tiles {
     while (this.loading.size < kAtOnce && this.wanted.size > 0) {
       const nearest = [...this.wanted].reduce((a, b) => (b[1].distance < a[1].distance ? b : a));
       this.wanted.delete(nearest[0]);
-      void this.load(nearest[0], nearest[1]);
+      void this.load(nearest[0], nearest[1], true);
     }
+    // One at a time: the server computes such tiles one after the other.
+    const [next] = this.coarse;
+    if (!next || this.loading.size > 0) return;
+    this.coarse.delete(next[0]);
+    void this.load(next[0], next[1], false);
   }
 
-  private async load(key: string, t: { z: number; i: number; j: number }): Promise<void> {
+  private async load(key: string, t: Place, atOnce: boolean): Promise<void> {
     const abort = new AbortController();
     this.loading.set(key, abort);
     const extent = this.extent(t.z);
@@ -138,7 +156,7 @@ export class Tiles {
       const rows = Math.max(1, Math.floor((region.rowEnd - region.rowBegin) / cell));
       const columns = Math.max(1, Math.floor((region.columnEnd - region.columnBegin) / cell));
       const tile = await this.source.tile(
-        this.trace, this.head, region, Math.max(rows, columns), this.pool, abort.signal,
+        this.trace, this.head, region, Math.max(rows, columns), this.pool, abort.signal, atOnce,
       );
       const shades = Float32Array.from(tile.cells, (x) => shade(x, this.strongest, this.scale));
       const canvas = document.createElement("canvas");
@@ -146,6 +164,7 @@ export class Tiles {
       canvas.height = tile.rows;
       canvas.getContext("2d")!.putImageData(paint(shades, tile.columns, tile.rows), 0, 0);
       this.images.set(key, { canvas, ...tile });
+      if (tile.rough) this.coarse.set(key, t);
       for (const old of this.images.keys()) {
         if (this.images.size <= kKept) break;
         this.images.delete(old);
