@@ -40,7 +40,8 @@ void compare_two(Context& context, const Options& options) {
     throw usage("compare: expected --with-model, --with-text or --with-head, found none");
   const ViewRequest request = one_head(options.head, options.layer, options);
   RunRequest first = run_request(options.input);
-  if (options.other_text && first.use_ids) throw usage("--with-text: goes with TEXT, not with --ids");
+  if (options.other_text && first.use_ids)
+    throw usage("--with-text: goes with TEXT, not with --ids");
   RunRequest second = first;
   if (!options.other_model.empty()) second.model = options.other_model;
   if (options.other_text) second.text = read_argument(*options.other_text);

@@ -34,7 +34,7 @@ class EndOnSignal {
  public:
   explicit EndOnSignal(server::HttpServer* server) {
     running = server;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = end_running;
     sigemptyset(&action.sa_mask);
     ::sigaction(SIGINT, &action, &before_[0]);
@@ -48,7 +48,7 @@ class EndOnSignal {
   EndOnSignal& operator=(const EndOnSignal&) = delete;
 
  private:
-  struct sigaction before_[2] {};
+  struct sigaction before_[2]{};
 };
 
 // Shows an address in the user's browser; says so when there is no way to.
@@ -72,9 +72,9 @@ void check(const Options& options) {
           c == '_'))
       throw Error("--token: expected letters, digits, - and _", Error::Kind::kUsage);
   if (!options.token.empty() && options.token.size() < 16)
-    throw Error(fmt::format("--token: expected at least 16 characters, found {}",
-                            options.token.size()),
-                Error::Kind::kUsage);
+    throw Error(
+        fmt::format("--token: expected at least 16 characters, found {}", options.token.size()),
+        Error::Kind::kUsage);
   if (!options.ask_url.empty() && !options.ask_url.starts_with("http://") &&
       !options.ask_url.starts_with("https://"))
     throw Error(fmt::format("--ask-url: expected http:// or https://, found {}", options.ask_url),
@@ -93,20 +93,18 @@ void serve(Context& context, const Options& options) {
     api_options.assistant = {options.ask_url, options.ask_model, context.settings.ask_key};
   server::Api api(context.session(), api_options);
   for (const std::string& file : options.traces) api.add(context.session().open_trace(file));
-  server::HttpServer http(
-      options.address, options.port, server::Api::common_headers(),
-      [&](const server::Request& request, server::Exchange& exchange) {
-        api.handle(request, exchange);
-      });
+  server::HttpServer http(options.address, options.port, server::Api::common_headers(),
+                          [&](const server::Request& request, server::Exchange& exchange) {
+                            api.handle(request, exchange);
+                          });
   if (!http.loopback() && options.token.empty())
     throw Error(fmt::format("--listen {}: others can reach that address; expected --token, which "
                             "they must know",
                             options.address),
                 Error::Kind::kUsage);
   const bool v6 = options.address.find(':') != std::string::npos;
-  const std::string address = fmt::format("http://{}:{}/", v6 ? "[" + options.address + "]"
-                                                              : options.address,
-                                          http.port());
+  const std::string address =
+      fmt::format("http://{}:{}/", v6 ? "[" + options.address + "]" : options.address, http.port());
   const EndOnSignal guard(&http);
   const std::string first =
       options.token.empty() ? address : fmt::format("{}?token={}", address, options.token);
@@ -127,15 +125,17 @@ void add_serve(CLI::App& app, Context& context) {
   verb->add_option("--port", options->port, "Port; 0: any free one")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  verb->add_option("--listen", options->address, "Address of this machine; needs --token when "
-                                                 "others can reach it")
+  verb->add_option("--listen", options->address,
+                   "Address of this machine; needs --token when "
+                   "others can reach it")
       ->capture_default_str();
   verb->add_option("--token", options->token, "What a browser must know to be served");
   verb->add_flag("--open", options->open, "Open the page in the browser");
   verb->add_option("--model", options->model, "Model to begin with");
   verb->add_option("--trace", options->traces, "Traces to show, from `regard record`");
-  verb->add_option("--memory", options->megabytes, "Megabytes of traces in memory; the others are "
-                                                   "kept in a temporary folder")
+  verb->add_option("--memory", options->megabytes,
+                   "Megabytes of traces in memory; the others are "
+                   "kept in a temporary folder")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 24))
       ->capture_default_str();
   verb->add_option("--ask-url", options->ask_url,

@@ -78,8 +78,8 @@ RunRequest run_request(const Json& json) {
   const auto text = [](const Json& value) {
     const std::string_view found = value.string();
     if (found.size() > kMostText)
-      throw Failure{413, fmt::format("text: expected at most {} bytes, found {}", kMostText,
-                                     found.size())};
+      throw Failure{
+          413, fmt::format("text: expected at most {} bytes, found {}", kMostText, found.size())};
     return std::string(found);
   };
   json.for_each_member([&](std::string_view key, Json value) {
@@ -181,8 +181,8 @@ void Api::handle(const Request& request, Exchange& exchange) {
   check_access(request);
   const auto needs = [&](std::string_view method) {
     if (request.method != method)
-      throw Failure{405, fmt::format("{}: expected {}, found {}", request.path, method,
-                                     request.method)};
+      throw Failure{405,
+                    fmt::format("{}: expected {}, found {}", request.path, method, request.method)};
   };
   const std::vector<std::string> parts = parts_of(request.path);
   if (parts[0] != "api") {
@@ -221,8 +221,8 @@ void Api::handle(const Request& request, Exchange& exchange) {
     if (request.method == "POST") return ask(request, exchange);
     needs("GET");
     const std::string& model = assistant_.model();
-    return exchange.send(200, kJson, fmt::format("{{\"model\":{}}}",
-                                                 model.empty() ? "null" : json_quoted(model)));
+    return exchange.send(
+        200, kJson, fmt::format("{{\"model\":{}}}", model.empty() ? "null" : json_quoted(model)));
   }
   throw Failure{404, fmt::format("{}: not there", request.path)};
 }
@@ -301,15 +301,13 @@ void Api::start_run(const Request& request, Exchange& exchange) {
   std::string chosen;
   const std::vector<ModelEntry> known = known_models(&chosen);
   if (run.model.empty()) run.model = chosen;
-  const auto entry = std::find_if(known.begin(), known.end(), [&](const ModelEntry& one) {
-    return one.name == run.model;
-  });
+  const auto entry = std::find_if(known.begin(), known.end(),
+                                  [&](const ModelEntry& one) { return one.name == run.model; });
   if (entry == known.end())
-    throw Failure{404, fmt::format("model {}: not there; /api/models lists what is",
-                                   json_quoted(run.model))};
+    throw Failure{
+        404, fmt::format("model {}: not there; /api/models lists what is", json_quoted(run.model))};
   run.model = entry->path;
-  exchange.send(202, kJson,
-                fmt::format("{{\"run\":\"{}\"}}", runs_.start(std::move(run))));
+  exchange.send(202, kJson, fmt::format("{{\"run\":\"{}\"}}", runs_.start(std::move(run))));
 }
 
 void Api::follow_run(const std::string& id, Exchange& exchange) {
@@ -321,8 +319,8 @@ void Api::follow_run(const std::string& id, Exchange& exchange) {
     ~Count() { open.fetch_sub(1); }
   } count(streams_);
   if (!count.granted)
-    throw Failure{503, fmt::format("{} runs are being followed; close a page or try again",
-                                   kMostStreams)};
+    throw Failure{
+        503, fmt::format("{} runs are being followed; close a page or try again", kMostStreams)};
   RunStatus status = runs_.wait(id, 0, std::chrono::milliseconds(0));
   exchange.begin(200, {{"Content-Type", "text/event-stream"}});
   while (!status.ended()) {

@@ -19,16 +19,17 @@
 namespace regard::server {
 
 struct ApiOptions {
-  std::string model;                  // shown first; empty: the default
-  std::string token;                  // asked of every client; empty: nobody is asked
-  std::vector<std::string> hosts;     // names that clients may call this machine, beside localhost
-                                      // and numeric addresses
-  std::uint64_t budget = 0;           // bytes of traces in memory
-  std::string temporary = "/tmp";     // where the others go
+  std::string model;               // shown first; empty: the default
+  std::string token;               // asked of every client; empty: nobody is asked
+  std::vector<std::string> hosts;  // names that clients may call this machine, beside localhost
+                                   // and numeric addresses
+  std::uint64_t budget = 0;        // bytes of traces in memory
+  std::string temporary = "/tmp";  // where the others go
   AssistantOptions assistant;
 };
 
-// Thread safety: handle() from any thread, add() before. The session must outlive it, and only it may use it.
+// Thread safety: handle() from any thread, add() before. The session must outlive it, and only it
+// may use it.
 class Api {
  public:
   Api(Session& session, ApiOptions options);
@@ -61,6 +62,7 @@ class Api {
   Runs runs_;
   Assistant assistant_;
   std::atomic<int> streams_{0};
+  std::timed_mutex large_;  // held for a tile that takes long
   std::mutex models_mutex_;
   std::vector<ModelEntry> models_;
   std::string chosen_;

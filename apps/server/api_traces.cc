@@ -17,9 +17,10 @@
 namespace regard::server {
 namespace {
 
-constexpr std::int64_t kMostCells = std::int64_t{1} << 22;      // of one tile
-constexpr std::int64_t kMostExported = std::int64_t{1} << 26;   // weights of one file
-constexpr std::size_t kMostSteps = 4096;                        // keys of one explanation
+constexpr std::int64_t kMostCells = std::int64_t{1} << 22;     // of one tile
+constexpr std::int64_t kQuick = std::int64_t{1} << 23;         // weights recomputed at once
+constexpr std::int64_t kMostExported = std::int64_t{1} << 26;  // weights of one file
+constexpr std::size_t kMostSteps = 4096;                       // keys of one explanation
 
 std::string head_json(const Trace& trace, HeadId head) {
   return fmt::format(R"({{"kind":"{}","layer":{},"head":{}}})", name_of(trace.kind), head.layer,
@@ -61,27 +62,33 @@ std::string explanation_json(const Trace& trace, const Explanation& explanation)
 struct ExportFormat {
   std::string_view name, type;
 };
-constexpr ExportFormat kFormats[] = {{"png", "image/png"},
-                                     {"svg", "image/svg+xml"},
-                                     {"pdf", "application/pdf"},
-                                     {"csv", "text/csv; charset=utf-8"},
-                                     {"json", "application/json"},
-                                     {"npy", "application/octet-stream"}};
+constexpr ExportFormat kFormats[] = {
+    {"png", "image/png"},         {"svg", "image/svg+xml"},
+    {"pdf", "application/pdf"},   {"csv", "text/csv; charset=utf-8"},
+    {"json", "application/json"}, {"npy", "application/octet-stream"}};
 
 // Weights that are written one by one are counted first.
 void check_exported(std::size_t units, std::size_t heads) {
-  const double weights = static_cast<double>(units) * static_cast<double>(units) *
-                         static_cast<double>(heads);
+  const double weights =
+      static_cast<double>(units) * static_cast<double>(units) * static_cast<double>(heads);
   if (weights > static_cast<double>(kMostExported))
-    throw Failure{413, fmt::format("export: expected at most {} weights, found {:.0f}; `regard show` "
-                                   "writes as many as you like",
-                                   kMostExported, weights)};
+    throw Failure{413,
+                  fmt::format("export: expected at most {} weights, found {:.0f}; `regard show` "
+                              "writes as many as you like",
+                              kMostExported, weights)};
+}
+
+// The lock, once it is free; Error kCancelled before.
+std::unique_lock<std::timed_mutex> wait_for(std::timed_mutex& mutex, const CancelToken* cancel) {
+  std::unique_lock lock(mutex, std::defer_lock);
+  while (!lock.try_lock_for(std::chrono::milliseconds(50))) cancel->check();
+  return lock;
 }
 
 }  // namespace
 
 void Api::tile(const Trace& trace, const Request& request, Exchange& exchange) {
-  const Parameters given(request.query, {"kind", "head", "rows", "cols", "size", "pool"});
+  const Parameters given(request.query, {"kind", "head", "rows", "cols", "size", "pool", "exact"});
   const AttentionMap map = trace.map(given.head(trace));
   Region region{};
   given.range("rows", map.rows(), &region.row_begin, &region.row_end);
@@ -93,13 +100,25 @@ void Api::tile(const Trace& trace, const Request& request, Exchange& exchange) {
   if (rows > kMostCells / columns)
     throw Failure{413, fmt::format("tile: expected at most {} cells, found {} x {}", kMostCells,
                                    rows, columns)};
-  const AttentionMap::Tile cells =
-      map.tile(region, std::max(rows, columns), pool, exchange.cancel());
-  exchange.send(200,
-                {{"Content-Type", "application/octet-stream"},
-                 {"X-Regard-Shape", fmt::format("{},{}", cells.rows, cells.columns)}},
-                {reinterpret_cast<const char*>(cells.cells.data()),
-                 cells.cells.size() * sizeof(float)});
+  const std::int64_t longest = std::max(rows, columns);
+  const bool large = map.recomputed(region, longest) > kQuick;
+  const bool exact = given.flag("exact", true) || !large || !map.overview();
+  AttentionMap::Tile cells;
+  if (!exact) {
+    cells = map.estimate(region, longest, pool);
+  } else if (large) {
+    // One at a time, so that small ones are not kept waiting.
+    const std::unique_lock lock = wait_for(large_, exchange.cancel());
+    cells = map.tile(region, longest, pool, exchange.cancel());
+  } else {
+    cells = map.tile(region, longest, pool, exchange.cancel());
+  }
+  exchange.send(
+      200,
+      {{"Content-Type", "application/octet-stream"},
+       {"X-Regard-Shape", fmt::format("{},{}", cells.rows, cells.columns)},
+       {"X-Regard-Exact", exact ? "true" : "false"}},
+      {reinterpret_cast<const char*>(cells.cells.data()), cells.cells.size() * sizeof(float)});
 }
 
 void Api::explain_token(const Trace& trace, const Request& request, Exchange& exchange) {
@@ -122,8 +141,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   const auto* format = std::find_if(std::begin(kFormats), std::end(kFormats),
                                     [&](const ExportFormat& one) { return one.name == name; });
   if (format == std::end(kFormats))
-    throw Failure{400, fmt::format("format: expected png, svg, pdf, csv, json or npy, found {}",
-                                   name)};
+    throw Failure{400,
+                  fmt::format("format: expected png, svg, pdf, csv, json or npy, found {}", name)};
   const Headers headers = {
       {"Content-Type", std::string(format->type)},
       {"Content-Disposition",
@@ -151,8 +170,7 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   wanted.specials = given.flag("specials", true);
   if (given.has("keepMass") && given.share("keepMass", 1) < 1)
     wanted.keep_mass = given.share("keepMass", 1);
-  const std::int64_t units =
-      static_cast<std::int64_t>(units_of(trace, wanted.level).size());
+  const std::int64_t units = static_cast<std::int64_t>(units_of(trace, wanted.level).size());
   if (given.has("word")) wanted.word = fmt::format("@{}", given.whole("word", 0, units - 1));
   if (shown == "row" && !wanted.word)
     throw Failure{400, "word: expected the index of a unit for the view row, found none"};

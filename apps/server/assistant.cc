@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One chat completion (platform.openai.com/docs/api-reference/chat, which Ollama, llama.cpp and vLLM
-// speak too).
+// One chat completion (platform.openai.com/docs/api-reference/chat, which Ollama, llama.cpp and
+// vLLM speak too).
 #include "apps/server/assistant.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 namespace regard::server {
 namespace {
 
-constexpr int kSeconds = 120;                       // for the whole answer
+constexpr int kSeconds = 120;                              // for the whole answer
 constexpr std::size_t kMostAnswer = std::size_t{1} << 20;  // bytes
 constexpr int kMostTokens = 800;
 
@@ -57,10 +57,9 @@ std::string Assistant::ask(const std::string& question, const std::string& facts
       "an attention microscope. Use the numbers below and say so when they do not tell. At most "
       "two short paragraphs, plain words, no markup, in this language: {}.\n\n{}",
       language, facts);
-  request.json = fmt::format(
-      R"({{"model":{},"messages":[{},{}],"max_tokens":{},"stream":false}})",
-      json_quoted(options_.model), message("system", rules), message("user", question),
-      kMostTokens);
+  request.json = fmt::format(R"({{"model":{},"messages":[{},{}],"max_tokens":{},"stream":false}})",
+                             json_quoted(options_.model), message("system", rules),
+                             message("user", question), kMostTokens);
   std::string body;
   HttpResponse answer;
   try {

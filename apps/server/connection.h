@@ -27,7 +27,7 @@ class Connection : public Exchange {
 
   // From any thread: what serve() is doing, for the thread that watches over all.
   int socket() const { return socket_; }
-  bool busy() const { return busy_.load(); }   // a handler is at work
+  bool busy() const { return busy_.load(); }    // a handler is at work
   bool ended() const { return ended_.load(); }  // serve() has returned
   // From any thread: the handler shall stop, and nothing more is read or written.
   void abandon();
@@ -54,7 +54,7 @@ class Connection : public Exchange {
   std::string buffer_;  // read and not yet used
   CancelToken cancel_;
   std::atomic<bool> busy_{false}, ended_{false};
-  bool begun_ = false;   // an answer is on its way
+  bool begun_ = false;    // an answer is on its way
   bool closing_ = false;  // after the answer
 };
 

@@ -71,8 +71,7 @@ void parse_target(std::string_view target, Request* request) {
     if (part.empty()) continue;
     const std::size_t equals = std::min(part.find('='), part.size());
     std::string name = percent_decoded(part.substr(0, equals), true);
-    std::string value =
-        percent_decoded(part.substr(std::min(part.size(), equals + 1)), true);
+    std::string value = percent_decoded(part.substr(std::min(part.size(), equals + 1)), true);
     if (!request->query.emplace(name, std::move(value)).second)
       bad(fmt::format("address: expected {} once", name));
   }
@@ -88,8 +87,8 @@ void parse_request_line(std::string_view line, Request* request) {
   request->keep_alive = version == "HTTP/1.1";
   if (!is_token(request->method)) bad("method: expected a word");
   if (request->method != "GET" && request->method != "POST" && request->method != "DELETE")
-    throw Failure{405, fmt::format("method: expected GET, POST or DELETE, found {}",
-                                   request->method)};
+    throw Failure{405,
+                  fmt::format("method: expected GET, POST or DELETE, found {}", request->method)};
   const std::string_view target = line.substr(first + 1, last - first - 1);
   if (std::any_of(target.begin(), target.end(), [](char c) { return c <= ' ' || c == '\x7f'; }))
     bad("address: expected no blanks and no control characters");
@@ -158,34 +157,33 @@ std::size_t body_length(const Request& request) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), length);
   const bool number = stop == text.data() + text.size() && !text.empty();
   if (number && (error == std::errc::result_out_of_range || length > kMostBodyBytes))
-    throw Failure{413, fmt::format("body: expected at most {} bytes, found {}", kMostBodyBytes,
-                                   text)};
+    throw Failure{413,
+                  fmt::format("body: expected at most {} bytes, found {}", kMostBodyBytes, text)};
   if (!number || error != std::errc()) bad("Content-Length: expected a number of bytes");
   return length;
 }
 
 std::string_view phrase_of(int status) {
-  constexpr std::pair<int, std::string_view> kPhrases[] = {
-      {200, "OK"},
-      {202, "Accepted"},
-      {204, "No Content"},
-      {303, "See Other"},
-      {400, "Bad Request"},
-      {401, "Unauthorized"},
-      {403, "Forbidden"},
-      {404, "Not Found"},
-      {405, "Method Not Allowed"},
-      {408, "Request Timeout"},
-      {409, "Conflict"},
-      {411, "Length Required"},
-      {413, "Content Too Large"},
-      {415, "Unsupported Media Type"},
-      {431, "Request Header Fields Too Large"},
-      {500, "Internal Server Error"},
-      {501, "Not Implemented"},
-      {502, "Bad Gateway"},
-      {503, "Service Unavailable"},
-      {505, "HTTP Version Not Supported"}};
+  constexpr std::pair<int, std::string_view> kPhrases[] = {{200, "OK"},
+                                                           {202, "Accepted"},
+                                                           {204, "No Content"},
+                                                           {303, "See Other"},
+                                                           {400, "Bad Request"},
+                                                           {401, "Unauthorized"},
+                                                           {403, "Forbidden"},
+                                                           {404, "Not Found"},
+                                                           {405, "Method Not Allowed"},
+                                                           {408, "Request Timeout"},
+                                                           {409, "Conflict"},
+                                                           {411, "Length Required"},
+                                                           {413, "Content Too Large"},
+                                                           {415, "Unsupported Media Type"},
+                                                           {431, "Request Header Fields Too Large"},
+                                                           {500, "Internal Server Error"},
+                                                           {501, "Not Implemented"},
+                                                           {502, "Bad Gateway"},
+                                                           {503, "Service Unavailable"},
+                                                           {505, "HTTP Version Not Supported"}};
   for (const auto& [code, phrase] : kPhrases)
     if (code == status) return phrase;
   return "Unknown";

@@ -83,8 +83,8 @@ void HttpServer::State::listen_at(const std::string& address, int wanted) {
     throw Error::at("listen", address, "an address of this machine", ::gai_strerror(wrong));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
   const auto fail = [&] {
-    throw Error(fmt::format("{} port {}: cannot listen: {}", address, wanted,
-                            std::strerror(errno)));
+    throw Error(
+        fmt::format("{} port {}: cannot listen: {}", address, wanted, std::strerror(errno)));
   };
   listener = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) fail();
@@ -106,10 +106,10 @@ void HttpServer::State::refuse(int socket) {
       fmt::format("all {} connections are in use; close a page or try again", kMostConnections));
   std::string head = "HTTP/1.1 503 Service Unavailable\r\n";
   for (const auto& [name, value] : common) head += fmt::format("{}: {}\r\n", name, value);
-  const std::string answer =
-      fmt::format("{}Content-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
-                  "Content-Length: {}\r\n\r\n{}",
-                  head, body.size(), body);
+  const std::string answer = fmt::format(
+      "{}Content-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
+      "Content-Length: {}\r\n\r\n{}",
+      head, body.size(), body);
   const ssize_t sent = ::send(socket, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 || refused.size() >= kMostRefused) {
     ::close(socket);
@@ -203,8 +203,7 @@ void HttpServer::run() {
     for (const Client& client : s.clients)
       if (client.connection.busy() && !client.connection.cancel()->cancelled())
         sockets.push_back({client.connection.socket(), POLLRDHUP, 0});
-    const int ready =
-        ::poll(sockets.data(), sockets.size(), static_cast<int>(kWatch.count()));
+    const int ready = ::poll(sockets.data(), sockets.size(), static_cast<int>(kWatch.count()));
     if (ready < 0 && errno != EINTR) throw Error(fmt::format("poll: {}", std::strerror(errno)));
     if (ready > 0 && sockets[0].revents != 0) break;
     s.watch(ready > 0 ? sockets : std::vector<pollfd>());

@@ -35,8 +35,8 @@ class Exchange {
   virtual void piece(std::string_view bytes) = 0;
 };
 
-// Answers with Exchange::send, or begin and pieces. What it throws becomes a JSON error: Failure its
-// own status, Error (usage) 400, any other Error 500.
+// Answers with Exchange::send, or begin and pieces. What it throws becomes a JSON error: Failure
+// its own status, Error (usage) 400, any other Error 500.
 using Handler = std::function<void(const Request& request, Exchange& exchange)>;
 
 // Thread safety: run() on one thread; stop() from any, and from a signal handler.

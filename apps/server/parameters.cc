@@ -75,8 +75,8 @@ void Parameters::range(const std::string& name, std::int64_t end, std::int64_t* 
   const std::string& text = found->second;
   const std::size_t colon = std::min(text.find(':'), text.size());
   const auto a = number<std::int64_t>(std::string_view(text).substr(0, colon));
-  const auto b = number<std::int64_t>(
-      std::string_view(text).substr(std::min(text.size(), colon + 1)));
+  const auto b =
+      number<std::int64_t>(std::string_view(text).substr(std::min(text.size(), colon + 1)));
   if (!a || !b || *a < 0 || *a >= *b || *b > end)
     wrong(name, fmt::format("first:end within 0:{}, not empty", end), text);
   *first = *a;

@@ -222,6 +222,11 @@ class Answers(ServerTest):
         largest = max(self.weight(1, 0, q, k) for q in (6, 7) for k in range(14, 18))
         self.assertAlmostEqual(cells[3], largest, delta=self.tolerance)
 
+    def test_a_small_tile_is_exact_whether_asked_or_not(self):
+        status, headers, _ = self.server.ask("GET", self.path("tile", head="L1H0", size=4,
+                                                              exact="false"))
+        self.assertEqual((status, headers["X-Regard-Exact"]), (200, "true"))
+
     def test_the_info_has_the_tokens_with_their_bytes_and_every_head(self):
         info = self.server.json("GET", f"/api/traces/{self.trace}")
         side = info["sides"][0]

@@ -60,15 +60,15 @@ std::vector<Pairing> align(const std::vector<Unit>& a, const std::vector<Unit>& 
   std::vector<std::uint16_t> length((a.size() + 1) * wide, 0);
   for (std::size_t i = a.size(); i-- > 0;)
     for (std::size_t j = b.size(); j-- > 0;)
-      length[i * wide + j] =
-          equal(i, j) ? static_cast<std::uint16_t>(length[(i + 1) * wide + j + 1] + 1)
-                      : std::max(length[(i + 1) * wide + j], length[i * wide + j + 1]);
+      length[i * wide + j] = equal(i, j)
+                                 ? static_cast<std::uint16_t>(length[(i + 1) * wide + j + 1] + 1)
+                                 : std::max(length[(i + 1) * wide + j], length[i * wide + j + 1]);
   std::vector<Pairing> out;
   std::vector<std::int64_t> only[2];
   const auto flush = [&] {
     for (std::size_t k = 0; k < std::max(only[0].size(), only[1].size()); ++k)
-      out.push_back({k < only[0].size() ? only[0][k] : -1, k < only[1].size() ? only[1][k] : -1,
-                     false});
+      out.push_back(
+          {k < only[0].size() ? only[0][k] : -1, k < only[1].size() ? only[1][k] : -1, false});
     only[0].clear();
     only[1].clear();
   };
@@ -77,8 +77,8 @@ std::vector<Pairing> align(const std::vector<Unit>& a, const std::vector<Unit>& 
     if (i < a.size() && j < b.size() && equal(i, j)) {
       flush();
       out.push_back({static_cast<std::int64_t>(i++), static_cast<std::int64_t>(j++), true});
-    } else if (j >= b.size() || (i < a.size() && length[(i + 1) * wide + j] >=
-                                                     length[i * wide + j + 1])) {
+    } else if (j >= b.size() ||
+               (i < a.size() && length[(i + 1) * wide + j] >= length[i * wide + j + 1])) {
       only[0].push_back(static_cast<std::int64_t>(i++));
     } else {
       only[1].push_back(static_cast<std::int64_t>(j++));
@@ -112,9 +112,9 @@ Comparison compare(const View& a, const View& b) {
       for (const Pairing& column : out.columns) {
         const std::int64_t i = side == 0 ? row.a : row.b, j = side == 0 ? column.a : column.b;
         out.weights[side].push_back(
-            i < 0 || j < 0 ? std::numeric_limits<float>::quiet_NaN()
-                           : maps[side]->weights[static_cast<std::size_t>(
-                                 i * maps[side]->columns + j)]);
+            i < 0 || j < 0
+                ? std::numeric_limits<float>::quiet_NaN()
+                : maps[side]->weights[static_cast<std::size_t>(i * maps[side]->columns + j)]);
       }
   }
   for (std::size_t k = 0; k < out.weights[0].size(); ++k)
@@ -135,8 +135,8 @@ std::vector<Difference> largest_differences(const Comparison& comparison, std::s
   const auto columns = static_cast<std::int64_t>(comparison.columns.size());
   for (auto at = cells.begin(); at != middle; ++at) {
     const auto k = static_cast<std::int64_t>(*at);
-    largest.push_back({k / columns, k % columns, comparison.weights[0][*at],
-                       comparison.weights[1][*at]});
+    largest.push_back(
+        {k / columns, k % columns, comparison.weights[0][*at], comparison.weights[1][*at]});
   }
   return largest;
 }

@@ -103,6 +103,8 @@ class AttentionMap {
   };
   Tile tile(const Region& region, std::int64_t size, Pool pool,
             const CancelToken* cancel = nullptr) const;
+  // Weights that tile() recomputes for this; 0 where the overview has every cell.
+  std::int64_t recomputed(const Region& region, std::int64_t size) const;
   // The same tile of several maps of one extent, such as all heads of a layer; the cores share
   // them.
   static std::vector<Tile> tiles(std::span<const AttentionMap> maps, const Region& region,

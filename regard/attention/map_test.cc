@@ -417,6 +417,16 @@ TEST_P(Map, MeasuresEqualThoseOfDenseWeightsInDoublePrecision) {
     }
 }
 
+TEST(Map, SaysHowManyWeightsATileRecomputes) {
+  const Recorded r(300, ScoreSpec{.scale = 0.25f}, 5);  // blocks of 64
+  const AttentionMap map(r.head(), r.overview());
+  EXPECT_EQ(map.recomputed({0, 256, 0, 128}, 2), 0);           // whole blocks
+  EXPECT_EQ(map.recomputed({0, 300, 0, 300}, 1), 0);           // up to the map's end
+  EXPECT_EQ(map.recomputed({0, 256, 0, 128}, 64), 256 * 128);  // cells smaller than a block
+  EXPECT_EQ(map.recomputed({1, 256, 0, 256}, 1), 63 * 256);    // a strip above the blocks
+  EXPECT_EQ(AttentionMap(r.head()).recomputed({0, 256, 0, 256}, 1), 256 * 256);
+}
+
 TEST(GivenWeights, MeasuresLeaveOutRowsThatSeeNothingAndCountPositionsFromTheEnd) {
   // Two queries at positions 1 and 2 of three keys; the second sees nothing.
   const std::vector<float> weights = {0.5f, 0.25f, 0.25f, 0, 0, 0};

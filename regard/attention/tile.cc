@@ -43,6 +43,20 @@ class TilePooling {
   // Whether every cell is whole blocks of the overview.
   bool known() const { return known_; }
 
+  // Weights that are computed, not taken from the overview.
+  std::int64_t recomputed() const {
+    if (known_) return 0;
+    if (!blocks_) return height() * width();
+    std::int64_t rows = 0, columns = 0;  // in whole blocks inside a cell
+    for (std::int64_t i = 0; i < rows_; ++i)
+      rows +=
+          std::max<std::int64_t>(0, down(row_at(i + 1), map_.rows_) - up(row_at(i), map_.rows_));
+    for (std::int64_t j = 0; j < columns_; ++j)
+      columns += std::max<std::int64_t>(
+          0, down(column_at(j + 1), map_.columns_) - up(column_at(j), map_.columns_));
+    return height() * width() - rows * columns;
+  }
+
   // Tasks of one band follow one another.
   void run(std::int64_t task) const {
     Part part;
@@ -343,6 +357,12 @@ std::vector<float> AttentionMap::column_sums(const Region& region,
                       sums.data()),
           cancel);
   return sums;
+}
+
+std::int64_t AttentionMap::recomputed(const Region& region, std::int64_t size) const {
+  Tile tile = empty_tile(*this, region, size);
+  return TilePooling(*this, region, tile.rows, tile.columns, Pool::kMax, tile.cells.data())
+      .recomputed();
 }
 
 AttentionMap::Tile AttentionMap::tile(const Region& region, std::int64_t size, Pool pool,

@@ -60,28 +60,29 @@ std::string terminal_comparison(const Comparison& comparison, const TerminalStyl
   std::string out;
   const auto grid = [&](const std::string& title, const std::vector<float>& values, float darkest) {
     add_wrapped(&out, title, columns_of(style));
-    add_grid(&out, rows, columns,
-             [&](std::size_t row, std::size_t column) {
-               const float value = values[row * columns.size() + column];
-               if (std::isnan(value)) return GridCell{"", 0};
-               return GridCell{short_number(value), scaled(std::abs(value), darkest, style.scale)};
-             },
-             style);
+    add_grid(
+        &out, rows, columns,
+        [&](std::size_t row, std::size_t column) {
+          const float value = values[row * columns.size() + column];
+          if (std::isnan(value)) return GridCell{"", 0};
+          return GridCell{short_number(value), scaled(std::abs(value), darkest, style.scale)};
+        },
+        style);
     out += '\n';
   };
   for (int side : {0, 1})
-    grid(fmt::format("{}: {}, {}", side == 0 ? "first" : "second",
-                     one_line(comparison.model[side]), comparison.head[side]),
+    grid(fmt::format("{}: {}, {}", side == 0 ? "first" : "second", one_line(comparison.model[side]),
+                     comparison.head[side]),
          comparison.weights[side], top);
   grid("second minus first; darker is a larger difference either way", comparison.difference,
        apart);
   add_line(&out, emphasised("largest differences: query -> key, first, second, difference", 1,
                             style.colours));
   for (const Difference& one : largest_differences(comparison, kListed))
-    add_line(&out, fmt::format("{} -> {} {:.2f} {:.2f} {:+.2f}",
-                               rows[static_cast<std::size_t>(one.row)],
-                               columns[static_cast<std::size_t>(one.column)], one.first, one.second,
-                               one.second - one.first));
+    add_line(&out,
+             fmt::format("{} -> {} {:.2f} {:.2f} {:+.2f}", rows[static_cast<std::size_t>(one.row)],
+                         columns[static_cast<std::size_t>(one.column)], one.first, one.second,
+                         one.second - one.first));
   for (const std::string& note : comparison.notes)
     add_wrapped(&out, "note: " + one_line(note), columns_of(style));
   return out;
@@ -89,7 +90,7 @@ std::string terminal_comparison(const Comparison& comparison, const TerminalStyl
 
 void write_json(const Comparison& comparison, const Sink& sink) {
   Writer out(sink);
-  const auto both = [&](std::string_view key, const std::string (&values)[2]) {
+  const auto both = [&](std::string_view key, const std::string(&values)[2]) {
     out.text(fmt::format(",\n\"{}\":[", key));
     out.quoted(values[0]);
     out.text(",");

@@ -17,7 +17,8 @@ std::string terminal_comparison(const Comparison& comparison, const TerminalStyl
 // to blue (more). style.kind and style.row are not read. Throws Error like draw() of a view.
 std::string draw(const Comparison& comparison, PictureFormat format, const PictureStyle& style);
 // {"format", "models", "texts", "heads", "level", "rows": [{"first", "second", "same", "text"}],
-// "columns": .., "first": [[..]], "second", "difference", "notes"}; null where a map has no such word.
+// "columns": .., "first": [[..]], "second", "difference", "notes"}; null where a map has no such
+// word.
 void write_json(const Comparison& comparison, const Sink& sink);
 
 }  // namespace regard

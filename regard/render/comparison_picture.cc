@@ -73,34 +73,32 @@ std::string draw(const Comparison& comparison, PictureFormat format, const Pictu
 
   std::vector<Plate> plates;
   for (std::size_t side = 0; side < 2; ++side) {
-    Plate plate{fmt::format("{}, {}", cut_to(one_line(comparison.model[side]), 40),
-                            comparison.head[side]),
-                &comparison.weights[side],
-                {},
-                step * static_cast<double>(side)};
+    Plate plate{
+        fmt::format("{}, {}", cut_to(one_line(comparison.model[side]), 40), comparison.head[side]),
+        &comparison.weights[side],
+        {},
+        step * static_cast<double>(side)};
     for (const float weight : comparison.weights[side])
-      plate.colours.push_back(std::isnan(weight)
-                                  ? page.paper
-                                  : weight_colour(scaled(weight, top, style.scale)));
+      plate.colours.push_back(std::isnan(weight) ? page.paper
+                                                 : weight_colour(scaled(weight, top, style.scale)));
     plates.push_back(std::move(plate));
   }
   plates.push_back({"second minus first", &comparison.difference, {}, 2 * step});
   for (const float value : comparison.difference)
     plates.back().colours.push_back(
-        std::isnan(value)
-            ? page.paper
-            : difference_colour(apart > 0 ? static_cast<double>(value) / apart : 0));
+        std::isnan(value) ? page.paper
+                          : difference_colour(apart > 0 ? static_cast<double>(value) / apart : 0));
 
-  const std::string title =
-      fmt::format("{} {} and {} {}", comparison.model[0], comparison.head[0], comparison.model[1],
-                  comparison.head[1]);
+  const std::string title = fmt::format("{} {} and {} {}", comparison.model[0], comparison.head[0],
+                                        comparison.model[1], comparison.head[1]);
   const std::string caption = fmt::format(
       "{}, {} level. A row is the query (attends from), a column the key (attended to). {} Of the "
       "difference orange is less in the second, blue more, up to {:.2g}.",
-      one_line(title), name_of(comparison.level),
-      scale_sentence(top, style.scale, "both maps"), apart);
-  Sheet sheet(comparison.notes, format, style, grid.left + 2 * step + grid.width + kMargin + kBarRoom,
-              grid.above + grid.height, title, caption);
+      one_line(title), name_of(comparison.level), scale_sentence(top, style.scale, "both maps"),
+      apart);
+  Sheet sheet(comparison.notes, format, style,
+              grid.left + 2 * step + grid.width + kMargin + kBarRoom, grid.above + grid.height,
+              title, caption);
   for (const Plate& plate : plates) draw_plate(&sheet, grid, plate, rows, columns);
   return sheet.finish();
 }

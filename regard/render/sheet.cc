@@ -41,7 +41,8 @@ Sheet::Sheet(const std::vector<std::string>& notes, PictureFormat format, const 
 }
 
 std::string Sheet::finish() {
-  canvas_.paragraph(caption_, kMargin, body_ + 2 * kGap, width_ - 2 * kMargin, caption_style_, true);
+  canvas_.paragraph(caption_, kMargin, body_ + 2 * kGap, width_ - 2 * kMargin, caption_style_,
+                    true);
   return canvas_.finish();
 }
 

@@ -16,8 +16,7 @@ namespace regard {
 // Columns of a terminal: half as many wide characters.
 inline constexpr std::size_t kLongestLabel = 28;
 
-double widest(const Canvas& canvas, const std::vector<std::string>& labels,
-              const TextStyle& style);
+double widest(const Canvas& canvas, const std::vector<std::string>& labels, const TextStyle& style);
 
 // The page under everything, and its caption at the foot. All above it is `body` high.
 class Sheet {
