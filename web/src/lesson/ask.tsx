@@ -138,7 +138,8 @@ export function Ask() {
     old: words[old]!.text,
     new: replacement,
   };
-  const settle = (question: string, answer: Answer | Promise<Answer>) => {
+  const settle = (asked: string, answer: Answer | Promise<Answer>) => {
+    const question = asked.replaceAll("`", "");
     stop.current?.abort();
     if (!(answer instanceof Promise)) return setShown({ question, answer });
     setShown({ question, answer: null });
