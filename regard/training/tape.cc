@@ -6,7 +6,7 @@
 
 namespace regard {
 
-void Kept::append(const MutableView& view) {
+void KeptRows::append(const MutableView& view) {
   const std::int64_t rows = view.shape[0], size = element_count(view.shape);
   if (rows == 0) return;
   columns_ = size / rows;
@@ -21,11 +21,11 @@ void Kept::append(const MutableView& view) {
 }
 
 void Tape::clear() {
-  for (Kept* kept : {&embedding_sum, &embedding, &head_dense}) kept->clear();
+  for (KeptRows* kept : {&embedding_sum, &embedding, &head_dense}) kept->clear();
   for (Layer& layer : layers_) {
     layer.attention.reset();
-    for (Kept* kept : {&layer.mixed, &layer.attention_out, &layer.up, &layer.gate, &layer.mlp_out,
-                       &layer.hidden})
+    for (KeptRows* kept : {&layer.mixed, &layer.attention_out, &layer.up, &layer.gate,
+                           &layer.mlp_out, &layer.hidden})
       kept->clear();
   }
 }

@@ -12,7 +12,7 @@
 namespace regard {
 
 // An array that keeps its memory from pass to pass.
-class Kept {
+class KeptRows {
  public:
   // Puts the view after what came since clear(); all views have as many columns.
   void append(const MutableView& view);
@@ -31,7 +31,7 @@ class Tape : public Observer {
  public:
   struct Layer {
     std::shared_ptr<AttentionRecord> attention;
-    Kept mixed, attention_out, up, gate, mlp_out, hidden;  // as at the points
+    KeptRows mixed, attention_out, up, gate, mlp_out, hidden;  // as at the points
   };
 
   // keeps_mlp_out: whether a norm follows the residual sum after the MLP.
@@ -49,7 +49,7 @@ class Tape : public Observer {
   const float* input_of(std::size_t l) const {
     return l == 0 ? embedding.data() : layers_[l - 1].hidden.data();
   }
-  Kept embedding_sum, embedding, head_dense;
+  KeptRows embedding_sum, embedding, head_dense;
 
  private:
   std::vector<Layer> layers_;
