@@ -18,7 +18,7 @@ namespace regard::server {
 namespace {
 
 constexpr std::int64_t kMostCells = std::int64_t{1} << 22;     // of one tile
-constexpr std::int64_t kQuick = std::int64_t{1} << 23;         // weights recomputed at once
+constexpr std::int64_t kQuick = std::int64_t{1} << 21;         // weights recomputed at once
 constexpr std::int64_t kMostExported = std::int64_t{1} << 26;  // weights of one file
 constexpr std::size_t kMostSteps = 4096;                       // keys of one explanation
 
