@@ -80,7 +80,9 @@ function Worked({ e, names, from }: { e: Explanation; names: string[]; from: str
     return sorted ? list.sort((a, b) => e.steps[b]!.weight - e.steps[a]!.weight) : list;
   }, [e, sorted]);
   const strongest = order.reduce((best, i) => (e.steps[i]!.weight > e.steps[best]!.weight ? i : best), 0);
-  const chosen = Math.min(choice.value.column ?? strongest, e.steps.length - 1);
+  // Of a long text the steps are those of the heaviest keys.
+  const wanted = e.steps.findIndex((s) => s.token === choice.value.column);
+  const chosen = wanted < 0 ? strongest : wanted;
   const picked = e.steps[chosen]!;
   const to = names[picked.token] ?? "";
   const product = picked.key.map((k, i) => k * e.query[i]!);
@@ -178,7 +180,7 @@ function Keys(props: { e: Explanation; names: string[]; order: number[]; chosen:
                   type="button"
                   class="key-row"
                   aria-pressed={i === props.chosen}
-                  onClick={() => choose({ column: i })}
+                  onClick={() => choose({ column: s.token })}
                 >
                   <bdi class="key-name">{elide(names[i]!, 16)}</bdi>
                   <Strip numbers={s.key} most={most.key} />
