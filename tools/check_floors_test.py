@@ -69,6 +69,31 @@ class Tree(unittest.TestCase):
         self.write("cmake/public_headers.cmake", "set(X\n    regard/high/b.h)\n")
         self.assertIn("regard/high/b.h:1: public: ", self.problems()[0])
 
+    def twice(self, one, other):
+        self.write("regard/low/a.h", one)
+        self.write("regard/high/b.cc", other)
+        floors = check_floors.read_floors(self.root)
+        return check_floors.check_types(self.root, floors)
+
+    def test_a_type_of_one_namespace_in_two_files_is_named_with_both(self):
+        problems = self.twice("namespace regard {\nclass Model {\n  int x;\n};\n}  // namespace",
+                              "namespace regard {\nstruct Model final : Base<int> { };\n}\n")
+        self.assertEqual(problems, ["regard/low/a.h: twice: regard::Model is also defined in "
+                                    "regard/high/b.cc"])
+        self.assertEqual(check_floors.main(["--root", str(self.root)]), 1)
+        self.assertEqual(len(self.twice("namespace regard { enum class Kind : int { kA }; }",
+                                        "namespace regard { union Kind { int a; }; }")), 1)
+
+    def test_types_that_only_share_a_name_may(self):
+        for other in ("namespace regard { namespace { class Model { }; } }",
+                      "namespace regard { class Other { class Model { }; }; }",
+                      "namespace regard::other { class Model { }; }",
+                      "namespace regard { class Model; template <class Model> void f(Model& m) { } }",
+                      "namespace regard { void f() { struct Model { }; } }",
+                      "namespace regard {\n// class Model {\nchar c = '{', *s = \"class Model {\"; }",
+                      "class Model { };"):
+            self.assertEqual(self.twice("namespace regard { class Model { }; }", other), [], other)
+
     def test_a_room_of_500_lines_is_large_and_of_499_is_not(self):
         floors = check_floors.read_floors(self.root)
         self.write("regard/low/a.cc", "//\n" * 499)

@@ -121,7 +121,7 @@ class BpeMemory : public WordCache {
   std::string spelling;
 };
 
-class Bpe : public Model {
+class Bpe : public PieceModel {
  public:
   Bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options, std::string file)
       : vocabulary_(std::move(vocabulary)),
@@ -289,8 +289,8 @@ class Bpe : public Model {
 
 }  // namespace
 
-std::unique_ptr<const Model> make_bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options,
-                                      std::string file) {
+std::unique_ptr<const PieceModel> make_bpe(Vocabulary vocabulary, MergeTable merges,
+                                           BpeOptions options, std::string file) {
   return std::make_unique<Bpe>(std::move(vocabulary), std::move(merges), std::move(options),
                                std::move(file));
 }

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "regard/tokenizer/model.h"
+#include "regard/tokenizer/piece_model.h"
 
 namespace regard {
 
@@ -59,7 +59,7 @@ MergeTable make_merges(const MergePairs& pairs, const Vocabulary& vocabulary, st
                        const std::function<void(std::size_t, const std::string&)>& missing);
 
 // `file` is named when a word needs an unknown piece that the vocabulary does not have.
-std::unique_ptr<const Model> make_bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options,
-                                      std::string file);
+std::unique_ptr<const PieceModel> make_bpe(Vocabulary vocabulary, MergeTable merges,
+                                           BpeOptions options, std::string file);
 
 }  // namespace regard

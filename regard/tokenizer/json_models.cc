@@ -33,7 +33,7 @@ std::string read_affix(const Json& model, std::string_view key, std::string_view
   return affix;
 }
 
-std::unique_ptr<const Model> read_wordpiece(const Json& model, const std::string& file) {
+std::unique_ptr<const PieceModel> read_wordpiece(const Json& model, const std::string& file) {
   demand_known(model, {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word",
                        "vocab"});
   WordPieceOptions options;
@@ -52,7 +52,7 @@ std::unique_ptr<const Model> read_wordpiece(const Json& model, const std::string
   return make_wordpiece(std::move(vocabulary), std::move(options));
 }
 
-std::unique_ptr<const Model> read_word_level(const Json& model, const std::string& file) {
+std::unique_ptr<const PieceModel> read_word_level(const Json& model, const std::string& file) {
   demand_known(model, {"type", "unk_token", "vocab"});
   Vocabulary vocabulary = read_vocabulary(model.at("vocab"));
   const std::int64_t unknown =
@@ -87,7 +87,7 @@ MergeTable read_merges(const Json& merges, const Vocabulary& vocabulary, std::si
   });
 }
 
-std::unique_ptr<const Model> read_bpe(const Json& model, const std::string& file) {
+std::unique_ptr<const PieceModel> read_bpe(const Json& model, const std::string& file) {
   demand_known(model,
                {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
                 "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
@@ -103,7 +103,7 @@ std::unique_ptr<const Model> read_bpe(const Json& model, const std::string& file
   return make_bpe(std::move(vocabulary), std::move(merges), std::move(options), file);
 }
 
-std::unique_ptr<const Model> read_unigram(const Json& model, const std::string& file) {
+std::unique_ptr<const PieceModel> read_unigram(const Json& model, const std::string& file) {
   demand_known(model, {"type", "unk_id", "vocab", "byte_fallback"});
   UnigramOptions options;
   options.byte_fallback = flag(model, "byte_fallback", false);
@@ -137,7 +137,7 @@ std::unique_ptr<const Model> read_unigram(const Json& model, const std::string& 
 
 }  // namespace
 
-std::unique_ptr<const Model> read_model(const Json& model, const std::string& file) {
+std::unique_ptr<const PieceModel> read_model(const Json& model, const std::string& file) {
   std::string_view name;
   if (const auto type = present(model, "type")) {
     name = type->string();

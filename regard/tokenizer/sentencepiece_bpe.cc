@@ -36,7 +36,7 @@ class BpeMemory : public WordCache {
   std::unordered_map<std::string_view, std::uint32_t> parts;
 };
 
-class SentencePieceBpe : public Model {
+class SentencePieceBpe : public PieceModel {
  public:
   SentencePieceBpe(Vocabulary vocabulary, SentencePieceBpeOptions options)
       : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
@@ -172,8 +172,8 @@ class SentencePieceBpe : public Model {
 
 }  // namespace
 
-std::unique_ptr<const Model> make_sentencepiece_bpe(Vocabulary vocabulary,
-                                                    SentencePieceBpeOptions options) {
+std::unique_ptr<const PieceModel> make_sentencepiece_bpe(Vocabulary vocabulary,
+                                                         SentencePieceBpeOptions options) {
   return std::make_unique<SentencePieceBpe>(std::move(vocabulary), std::move(options));
 }
 

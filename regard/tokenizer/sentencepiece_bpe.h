@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "regard/tokenizer/model.h"
+#include "regard/tokenizer/piece_model.h"
 
 namespace regard {
 
@@ -27,7 +27,7 @@ struct SentencePieceBpeOptions {
   bool byte_fallback = false;
 };
 
-std::unique_ptr<const Model> make_sentencepiece_bpe(Vocabulary vocabulary,
-                                                    SentencePieceBpeOptions options);
+std::unique_ptr<const PieceModel> make_sentencepiece_bpe(Vocabulary vocabulary,
+                                                         SentencePieceBpeOptions options);
 
 }  // namespace regard

@@ -97,7 +97,7 @@ struct Tokenizer::State {
       const std::vector<Span> words =
           pre_tokenize(text, state.parts.pre_tokenizers, state.takes_bytes, budget);
       const std::string_view view = text.view();
-      const Model& model = *state.parts.model;
+      const PieceModel& model = *state.parts.model;
       for (const Span word : words) {
         pieces.clear();
         const std::string_view spelling = view.substr(word.start, word.end - word.start);

@@ -16,7 +16,7 @@ namespace {
 
 // The library gives an added token the id of its entry in the vocabulary, or else the next free
 // one, whatever the file says: a file that says otherwise is broken.
-std::vector<AddedToken> read_added(const Json& list, const Model& model) {
+std::vector<AddedToken> read_added(const Json& list, const PieceModel& model) {
   std::vector<AddedToken> out;
   std::unordered_map<std::string_view, std::int64_t> ids;
   std::unordered_map<std::int64_t, std::size_t> places;

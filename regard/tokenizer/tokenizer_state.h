@@ -12,8 +12,8 @@
 #include "regard/platform/json.h"
 #include "regard/tokenizer/added_tokens.h"
 #include "regard/tokenizer/decoder.h"
-#include "regard/tokenizer/model.h"
 #include "regard/tokenizer/normalizer.h"
+#include "regard/tokenizer/piece_model.h"
 #include "regard/tokenizer/post_processor.h"
 #include "regard/tokenizer/pre_tokenizer.h"
 #include "regard/tokenizer/tokenizer.h"
@@ -21,7 +21,7 @@
 namespace regard {
 
 struct TokenizerParts {
-  std::unique_ptr<const Model> model;
+  std::unique_ptr<const PieceModel> model;
   std::vector<Normalizer> normalizers;
   std::vector<PreTokenizer> pre_tokenizers;
   PostProcessor post_processor;
@@ -32,7 +32,7 @@ struct TokenizerParts {
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file);
 
 // The parts of tokenizer.json, each given as the value of its key.
-std::unique_ptr<const Model> read_model(const Json& model, const std::string& file);
+std::unique_ptr<const PieceModel> read_model(const Json& model, const std::string& file);
 void read_normalizer(const Json& normalizer, const std::string& file, std::vector<Normalizer>& out);
 void read_pre_tokenizer(const Json& pre_tokenizer, const std::string& file,
                         std::vector<PreTokenizer>& out);

@@ -37,7 +37,7 @@ class UnigramMemory : public WordCache {
   std::vector<Piece> path;
 };
 
-class Unigram : public Model {
+class Unigram : public PieceModel {
  public:
   Unigram(Vocabulary vocabulary, std::vector<double> scores, UnigramOptions options)
       : vocabulary_(std::move(vocabulary)),
@@ -210,8 +210,8 @@ class Unigram : public Model {
 
 }  // namespace
 
-std::unique_ptr<const Model> make_unigram(Vocabulary vocabulary, std::vector<double> scores,
-                                          UnigramOptions options) {
+std::unique_ptr<const PieceModel> make_unigram(Vocabulary vocabulary, std::vector<double> scores,
+                                               UnigramOptions options) {
   return std::make_unique<Unigram>(std::move(vocabulary), std::move(scores), std::move(options));
 }
 

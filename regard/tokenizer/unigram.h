@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "regard/tokenizer/model.h"
+#include "regard/tokenizer/piece_model.h"
 
 namespace regard {
 
@@ -24,7 +24,7 @@ struct UnigramOptions {
 };
 
 // scores[id] for each piece of the vocabulary. A piece's span under byte fallback is its byte.
-std::unique_ptr<const Model> make_unigram(Vocabulary vocabulary, std::vector<double> scores,
-                                          UnigramOptions options);
+std::unique_ptr<const PieceModel> make_unigram(Vocabulary vocabulary, std::vector<double> scores,
+                                               UnigramOptions options);
 
 }  // namespace regard

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "regard/tokenizer/model.h"
+#include "regard/tokenizer/piece_model.h"
 
 namespace regard {
 

@@ -17,7 +17,7 @@ constexpr std::size_t kShort = 64;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
-class WordPiece : public Model {
+class WordPiece : public PieceModel {
  public:
   WordPiece(Vocabulary vocabulary, WordPieceOptions options)
       : vocabulary_(std::move(vocabulary)),
@@ -118,7 +118,7 @@ class WordPiece : public Model {
   std::uint64_t prefix_hash_ = Vocabulary::kEmptyHash;
 };
 
-class WordLevel : public Model {
+class WordLevel : public PieceModel {
  public:
   WordLevel(Vocabulary vocabulary, std::int64_t unknown_id, std::string file)
       : vocabulary_(std::move(vocabulary)), unknown_id_(unknown_id), file_(std::move(file)) {}
@@ -143,12 +143,12 @@ class WordLevel : public Model {
 
 }  // namespace
 
-std::unique_ptr<const Model> make_wordpiece(Vocabulary vocabulary, WordPieceOptions options) {
+std::unique_ptr<const PieceModel> make_wordpiece(Vocabulary vocabulary, WordPieceOptions options) {
   return std::make_unique<WordPiece>(std::move(vocabulary), std::move(options));
 }
 
-std::unique_ptr<const Model> make_word_level(Vocabulary vocabulary, std::int64_t unknown_id,
-                                             std::string file) {
+std::unique_ptr<const PieceModel> make_word_level(Vocabulary vocabulary, std::int64_t unknown_id,
+                                                  std::string file) {
   return std::make_unique<WordLevel>(std::move(vocabulary), unknown_id, std::move(file));
 }
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "regard/tokenizer/model.h"
+#include "regard/tokenizer/piece_model.h"
 
 namespace regard {
 
@@ -21,10 +21,10 @@ struct WordPieceOptions {
 };
 
 // The unknown piece stands over the whole word when it cannot be spelt.
-std::unique_ptr<const Model> make_wordpiece(Vocabulary vocabulary, WordPieceOptions options);
+std::unique_ptr<const PieceModel> make_wordpiece(Vocabulary vocabulary, WordPieceOptions options);
 
 // unknown_id -1: there is none, and an unknown word is an Error that names `file`.
-std::unique_ptr<const Model> make_word_level(Vocabulary vocabulary, std::int64_t unknown_id,
-                                             std::string file);
+std::unique_ptr<const PieceModel> make_word_level(Vocabulary vocabulary, std::int64_t unknown_id,
+                                                  std::string file);
 
 }  // namespace regard

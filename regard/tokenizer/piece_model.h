@@ -25,9 +25,9 @@ class ModelMemory {
 };
 
 // Thread safety: immutable after construction; any number of threads.
-class Model {
+class PieceModel {
  public:
-  virtual ~Model() = default;
+  virtual ~PieceModel() = default;
   // "BPE"; as tokenizer.json calls it.
   virtual std::string kind() const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
@@ -44,8 +44,9 @@ class Model {
 };
 
 // The model with other ids: piece id of `model` is ids[id] of `vocabulary`.
-std::unique_ptr<const Model> make_renumbered(std::unique_ptr<const Model> model,
-                                             std::vector<std::int64_t> ids, Vocabulary vocabulary);
+std::unique_ptr<const PieceModel> make_renumbered(std::unique_ptr<const PieceModel> model,
+                                                  std::vector<std::int64_t> ids,
+                                                  Vocabulary vocabulary);
 
 // The pieces <0x00> to <0xFF>, which spell what is no piece. Thread safety: immutable.
 class BytePieces {

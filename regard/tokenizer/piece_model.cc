@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models with other ids, and the pieces that stand for single bytes.
-#include "regard/tokenizer/model.h"
+#include "regard/tokenizer/piece_model.h"
 
 #include <fmt/format.h>
 
@@ -10,9 +10,9 @@
 namespace regard {
 namespace {
 
-class Renumbered : public Model {
+class Renumbered : public PieceModel {
  public:
-  Renumbered(std::unique_ptr<const Model> model, std::vector<std::int64_t> ids,
+  Renumbered(std::unique_ptr<const PieceModel> model, std::vector<std::int64_t> ids,
              Vocabulary vocabulary)
       : model_(std::move(model)), ids_(std::move(ids)), vocabulary_(std::move(vocabulary)) {}
   std::string kind() const override { return model_->kind(); }
@@ -27,15 +27,16 @@ class Renumbered : public Model {
   }
 
  private:
-  std::unique_ptr<const Model> model_;
+  std::unique_ptr<const PieceModel> model_;
   std::vector<std::int64_t> ids_;
   Vocabulary vocabulary_;
 };
 
 }  // namespace
 
-std::unique_ptr<const Model> make_renumbered(std::unique_ptr<const Model> model,
-                                             std::vector<std::int64_t> ids, Vocabulary vocabulary) {
+std::unique_ptr<const PieceModel> make_renumbered(std::unique_ptr<const PieceModel> model,
+                                                  std::vector<std::int64_t> ids,
+                                                  Vocabulary vocabulary) {
   return std::make_unique<Renumbered>(std::move(model), std::move(ids), std::move(vocabulary));
 }
 
