@@ -85,6 +85,7 @@ struct Tokenizer::State {
     CutText out;
     TextBudget budget;
     std::vector<Piece> pieces = {};
+    std::vector<std::string>* stretches = nullptr;  // wanted instead of pieces
 
     void add(int number, Span span, std::string_view typed) {
       const AddedToken& token = state.parts.added[static_cast<std::size_t>(number)];
@@ -94,6 +95,11 @@ struct Tokenizer::State {
 
     // A normalised stretch without added tokens.
     void cut(NormalText text) {
+      if (stretches != nullptr) {
+        for (const Span word : pre_tokenize(text, state.parts.pre_tokenizers, false, budget))
+          stretches->emplace_back(text.view().substr(word.start, word.end - word.start));
+        return;
+      }
       const std::vector<Span> words =
           pre_tokenize(text, state.parts.pre_tokenizers, state.takes_bytes, budget);
       const std::string_view view = text.view();
@@ -200,6 +206,15 @@ std::string Tokenizer::decode(const std::vector<std::int64_t>& ids, bool skip_sp
     pieces.push_back(std::move(*found));
   }
   return decode_pieces(std::move(pieces), state_->parts.decoders, state_->file);
+}
+
+std::vector<std::string> Tokenizer::words(std::string_view text) const {
+  check_text(text);
+  std::vector<std::string> words;
+  State::Cutter cutter{*state_, nullptr, 0, {text, {}, {}}, TextBudget(text.size(), state_->file)};
+  cutter.stretches = &words;
+  cutter.cut_all();
+  return words;
 }
 
 std::int64_t Tokenizer::vocabulary_size() const { return state_->vocabulary_size; }

@@ -73,6 +73,10 @@ class Tokenizer {
   // special tokens when asked to, are left out; bytes that are not UTF-8 become U+FFFD.
   std::string decode(const std::vector<std::int64_t>& ids, bool skip_special) const;
 
+  // The stretches of the text that the model would cut into pieces, as it is given them:
+  // normalised, pre-tokenised, without added tokens. What a vocabulary is trained on.
+  std::vector<std::string> words(std::string_view text) const;
+
   // Numbers of ids, added tokens included: highest id + 1.
   std::int64_t vocabulary_size() const;
   // Nothing when the id has no entry.
