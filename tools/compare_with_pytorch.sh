@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs PyTorch and transformers into an environment of their own in the user's cache (once),
-# and compares the program's weights with theirs: tools/compare_with_pytorch.sh PROGRAM
+# and compares the program's weights, and models that it has trained, with theirs:
+# tools/compare_with_pytorch.sh PROGRAM
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=$1
@@ -23,3 +24,4 @@ fi
 # Settings of one machine's BLAS, which a current numpy does not want.
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 "$python" "$here/compare_with_pytorch.py" --program "$program" --model "$model"
+"$python" "$here/compare_training_with_pytorch.py" --program "$program"

@@ -119,6 +119,7 @@ void add_heads(CLI::App& app, Context& context);
 void add_compare(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
+void add_train(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 
 }  // namespace regard::cli

@@ -105,6 +105,7 @@ int run_program(int count, char** arguments) {
   add_compare(app, context);
   add_serve(app, context);
   add_models(app, context);
+  add_train(app, context);
   add_bench(app, context);
 
   try {
