@@ -11,6 +11,7 @@
 
 #include "regard/attention/attention_map.h"
 #include "regard/attention/forward.h"
+#include "regard/kernels/testing.h"
 #include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
 #include "regard/tensor/tensor.h"
@@ -158,6 +159,47 @@ TEST_P(Map, RecomputedLogitsAreTheBitsOfOneOrderOfOperations) {
     }
     const auto tile = map.tile({at, at + 1, 50, 60}, 512, Pool::kMean);
     for (std::size_t j = 0; j < 10; ++j) ASSERT_EQ(tile.cells[j], row[50 + j]);
+  }
+}
+
+// One valid key at a time, so that each log-sum-exp is the logit that the pass computed in a block.
+TEST_P(Map, LogitsWithEveryTermAreTheBitsOfThePass) {
+  const std::int64_t n = 150, keys = 170, dim = 40, slots = 9, reach = 60;
+  const auto query = kernels::normal_floats(n * dim, 1),
+             key = kernels::normal_floats(keys * dim, 2);
+  const auto bias = kernels::normal_floats(2 * reach + 1, 3);
+  const auto query_relative = kernels::normal_floats(n * slots, 4);
+  const auto key_relative = kernels::normal_floats(keys * slots, 5);
+  std::vector<std::int32_t> slot;
+  for (std::int32_t i = 0; i <= 2 * reach; ++i) slot.push_back(i * 7 % static_cast<int>(slots));
+  const float slope = 0.3f;
+  std::vector<float> out(static_cast<std::size_t>(n * dim)), row(static_cast<std::size_t>(keys));
+  std::vector<double> lse(static_cast<std::size_t>(n));
+  std::vector<std::uint8_t> valid(static_cast<std::size_t>(keys));
+  for (const Alibi alibi : {Alibi::kDistance, Alibi::kFalcon}) {
+    AttentionInput in;
+    in.query = query.data(), in.key = in.value = key.data();
+    in.heads = in.kv_heads = 1, in.queries = n, in.keys = keys, in.dim = in.value_dim = dim;
+    in.score.scale = 0.3f, in.score.cap = 6.0f, in.score.alibi = alibi;
+    in.terms.slopes = &slope;
+    in.terms.bias = bias.data(), in.terms.bias_reach = reach;
+    in.terms.query_relative = query_relative.data(), in.terms.key_relative = key_relative.data();
+    in.terms.slot = slot.data(), in.terms.slots = slots, in.terms.slot_reach = reach;
+    const AttentionMap map(in.head(0));
+    in.key_valid = valid.data();
+    for (std::int64_t k = 0; k < keys; k += k % 60 == 0 ? 1 : 7) {
+      valid[static_cast<std::size_t>(k)] = 1;
+      attention_forward(in, {out.data(), lse.data(), nullptr, nullptr});
+      valid[static_cast<std::size_t>(k)] = 0;
+      for (std::int64_t q = 0; q < n; ++q)
+        ASSERT_EQ(lse[static_cast<std::size_t>(q)], static_cast<double>(map.logit(q, k)))
+            << q << ", " << k;
+    }
+    for (const std::int64_t q : {0, 63, 64, 149}) {
+      map.logits(q, row);
+      for (std::int64_t k = 0; k < keys; ++k)
+        ASSERT_EQ(row[static_cast<std::size_t>(k)], map.logit(q, k)) << q << ", " << k;
+    }
   }
 }
 
