@@ -79,12 +79,13 @@ void time_forward(const Model& model, const ModelInput& input, int count, const 
       const AttentionMap map = trace.map(trace.heads().back());
       map.tile({0, map.rows(), 0, map.columns()}, 512, Pool::kMean);
     } else if (what == "maps") {
-      std::vector<float> weights;
+      const auto heads = static_cast<std::int64_t>(trace.heads().size());
+      const auto tokens = static_cast<std::int64_t>(trace.tokens.size());
+      Tensor weights({heads, tokens, tokens});
+      float* out = weights.data();
       for (const HeadId id : trace.heads()) {
-        const AttentionMap map = trace.map(id);
-        const std::size_t before = weights.size();
-        weights.resize(before + static_cast<std::size_t>(map.rows() * map.columns()));
-        map.read_rows(0, map.rows(), weights.data() + before);
+        trace.map(id).read_rows(0, tokens, out);
+        out += tokens * tokens;
       }
     }
     seconds.push_back(seconds_since(start));

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -61,58 +61,111 @@ class Links {
         cancel_(cancel),
         rows_(rows_looked_at(units, only)) {
     if (one_text()) words_ = number_words(units.rows);
+    const std::size_t longest = std::max(units.rows.size(), units.columns.size());
+    for (std::size_t distance = 0; distance < longest; ++distance)
+      logarithm_.push_back(distance < 2 ? 0.0 : std::log(static_cast<double>(distance)));
   }
 
   // Whether rows and columns are the same words, so that they have a distance.
   bool one_text() const { return !trace_.keys_side.has_value(); }
 
-  // Calls visit for every candidate link of one head with a score above 0.
-  void score(HeadId head, const std::function<void(const Scored&)>& visit) const {
+  // Calls visit for the candidate links of one head whose score is above least(row unit), which may
+  // grow; the links of a row from one thread, in order.
+  template <class Least, class Visit>
+  void score(HeadId head, const Least& least, const Visit& visit) const {
     if (rows_.size() < 2) return;
     const std::size_t width = units_.columns.size();
     const std::vector<float> weights = unit_rows(trace_.map(head), units_, rows_, cancel_);
-    std::vector<double> column(width, 0.0);
-    for (std::size_t r = 0; r < rows_.size(); ++r)
-      for (std::size_t k = 0; k < width; ++k)
-        column[k] += static_cast<double>(weights[r * width + k]);
+    const Columns columns = sum_columns(head, weights);
     const double others = static_cast<double>(rows_.size() - 1);
-    // Under a causal mask the first token is where weight goes that no other token asks for.
-    const LayerTrace& layer = trace_.layers.at(head.layer);
-    const bool sink = layer.weights.data == nullptr && layer.score.causal;
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      const std::int64_t q = rows_[r];
-      if (only_ && q != *only_) continue;
-      if (!units_.rows[static_cast<std::size_t>(q)].wordlike) continue;
-      for (std::size_t k = 0; k < width; ++k) {
-        if (!units_.columns[k].wordlike) continue;
-        const double apart = distance_factor(q, static_cast<std::int64_t>(k));
-        if (apart == 0 || (sink && units_.columns[k].tokens.front() == 0)) continue;
-        const float weight = weights[r * width + k];
-        const double contrast = weight - (column[k] - weight) / others;
-        if (contrast <= 0) continue;
-        visit({{q, static_cast<std::int64_t>(k), weight, head}, contrast, contrast * apart});
-      }
-    }
+    parallel_for(
+        parts(rows_.size()),
+        [&](std::int64_t part) {
+          for (std::size_t r = first(part); r < std::min(rows_.size(), first(part + 1)); ++r) {
+            const auto q = static_cast<std::size_t>(rows_[r]);
+            if ((only_ && rows_[r] != *only_) || !units_.rows[q].wordlike) continue;
+            const float* row = weights.data() + r * width;
+            double bar = least(q);
+            auto enough = static_cast<float>(bar / farthest() * (1 - kRounding));
+            for (std::size_t k = 0; k < columns.end[r]; ++k) {
+              if (!(row[k] > enough && row[k] > columns.least[k])) continue;
+              const double apart = distance_factor(q, k);
+              if (apart == 0) continue;
+              const float weight = row[k];
+              const double contrast = weight - (columns.sum[k] - weight) / others;
+              if (contrast <= 0 || contrast * apart <= bar) continue;
+              visit(Scored{{rows_[r], static_cast<std::int64_t>(k), weight, head},
+                           contrast,
+                           contrast * apart});
+              bar = least(q);
+              enough = static_cast<float>(bar / farthest() * (1 - kRounding));
+            }
+          }
+        },
+        cancel_);
   }
 
   // The candidate of the largest score; its score is 0 when there is none.
   Scored best(HeadId head) const {
-    Scored best;
-    score(head, [&](const Scored& one) {
-      if (one.score > best.score) best = one;
-    });
-    return best;
+    std::vector<Scored> best(units_.rows.size());  // of each row
+    score(
+        head, [&](std::size_t q) { return best[q].score; },
+        [&](const Scored& one) { best[static_cast<std::size_t>(one.link.query)] = one; });
+    Scored top;
+    for (const Scored& one : best)
+      if (one.score > top.score) top = one;
+    return top;
   }
 
  private:
+  static constexpr double kRounding = 1e-6;
+  static constexpr std::size_t kAtOnce = 64;  // rows or columns of a task
+  static std::int64_t parts(std::size_t count) {
+    return static_cast<std::int64_t>((count + kAtOnce - 1) / kAtOnce);
+  }
+  static std::size_t first(std::int64_t part) { return static_cast<std::size_t>(part) * kAtOnce; }
+
+  struct Columns {
+    std::vector<double> sum;         // of the rows looked at
+    std::vector<float> least;        // no link of a weight up to it has a contrast above 0
+    std::vector<std::size_t> end{};  // of each row: beyond it all weights are 0
+  };
+  Columns sum_columns(HeadId head, const std::vector<float>& weights) const {
+    const std::size_t width = units_.columns.size();
+    Columns columns{std::vector<double>(width, 0.0), std::vector<float>(width)};
+    for (std::size_t r = 0; r < rows_.size(); ++r) {
+      std::size_t end = width;
+      while (end > 0 && weights[r * width + end - 1] == 0) --end;
+      columns.end.push_back(end);
+    }
+    // Under a causal mask the first token is where weight goes that no other token asks for.
+    const LayerTrace& layer = trace_.layers.at(head.layer);
+    const bool sink = layer.weights.data == nullptr && layer.score.causal;
+    parallel_for(parts(width), [&](std::int64_t part) {
+      const std::size_t stop = std::min(width, first(part + 1));
+      for (std::size_t r = 0; r < rows_.size(); ++r)
+        for (std::size_t k = first(part); k < std::min(stop, columns.end[r]); ++k)
+          columns.sum[k] += static_cast<double>(weights[r * width + k]);
+      for (std::size_t k = first(part); k < stop; ++k) {
+        const bool candidate =
+            units_.columns[k].wordlike && !(sink && units_.columns[k].tokens.front() == 0);
+        const double mean = columns.sum[k] / static_cast<double>(rows_.size());
+        columns.least[k] = candidate ? static_cast<float>(mean * (1 - kRounding))
+                                     : std::numeric_limits<float>::infinity();
+      }
+    });
+    return columns;
+  }
+
+  // The largest factor of a link.
+  double farthest() const { return one_text() ? std::max(1.0, logarithm_.back()) : 1.0; }
+
   // ln(distance) of two words of one text that are apart and no copies, 1 of words of two texts; 0:
   // no candidate.
-  double distance_factor(std::int64_t q, std::int64_t k) const {
+  double distance_factor(std::size_t q, std::size_t k) const {
     if (!one_text()) return 1;
-    const std::int64_t distance = std::abs(q - k);
-    if (distance < 2 || words_[static_cast<std::size_t>(q)] == words_[static_cast<std::size_t>(k)])
-      return 0;
-    return std::log(static_cast<double>(distance));
+    if (words_[q] == words_[k]) return 0;
+    return logarithm_[q > k ? q - k : k - q];
   }
 
   const Trace& trace_;
@@ -121,59 +174,67 @@ class Links {
   const CancelToken* cancel_;
   std::vector<std::int64_t> rows_;
   std::vector<std::size_t> words_;
+  std::vector<double> logarithm_;  // of each distance; 0 of neighbours
 };
+
+// What `best` says of the head to show; no link: the first of `among`.
+HeadChoice choice_of(const std::vector<Scored>& best, const std::vector<HeadId>& among,
+                     const Axes& units, bool one_text) {
+  if (among.empty()) throw Error("head: expected at least one to choose from, found none");
+  if (best.empty())
+    return {among.front(),
+            {0, 0, 0, among.front()},
+            fmt::format("the first head: no link between words{} stands out in any",
+                        one_text ? " that are apart" : "")};
+  const Link& link = best.front().link;
+  std::string why = fmt::format(
+      "chosen for {} -> {}: {:.2f}, {:.2f} above the mean of the other rows",
+      units.rows[static_cast<std::size_t>(link.query)].text,
+      units.columns[static_cast<std::size_t>(link.key)].text, link.weight, best.front().contrast);
+  if (one_text) why += fmt::format(", {} words apart", std::abs(link.query - link.key));
+  return {link.head, link, std::move(why)};
+}
+
+// A row's links to different keys, best first; `one` joins them, no more than kLinksOfQuery.
+void join(const Scored& one, std::vector<Scored>* list) {
+  const auto same = std::find_if(list->begin(), list->end(), [&](const Scored& known) {
+    return known.link.key == one.link.key;
+  });
+  if (same != list->end()) {
+    if (one.score <= same->score) return;
+    list->erase(same);
+  }
+  const auto after = std::find_if(list->begin(), list->end(),
+                                  [&](const Scored& known) { return known.score < one.score; });
+  list->insert(after, one);
+  if (list->size() > kLinksOfQuery) list->pop_back();
+}
 
 }  // namespace
 
 HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among, const Axes& units,
                        const CancelToken* cancel) {
-  if (among.empty()) throw Error("head: expected at least one to choose from, found none");
-  const Links links(trace, units, std::nullopt, cancel);
-  Scored best;
-  for (const HeadId head : among) {
-    const Scored one = links.best(head);
-    if (one.score > best.score) best = one;
-  }
-  if (best.score == 0)
-    return {among.front(),
-            {0, 0, 0, among.front()},
-            fmt::format("the first head: no link between words{} stands out in any",
-                        links.one_text() ? " that are apart" : "")};
-  const Link& link = best.link;
-  std::string why = fmt::format(
-      "chosen for {} -> {}: {:.2f}, {:.2f} above the mean of the other rows",
-      units.rows[static_cast<std::size_t>(link.query)].text,
-      units.columns[static_cast<std::size_t>(link.key)].text, link.weight, best.contrast);
-  if (links.one_text()) why += fmt::format(", {} words apart", std::abs(link.query - link.key));
-  return {link.head, link, std::move(why)};
+  HeadChoice choice;
+  strongest_links(trace, among, units, 1, std::nullopt, cancel, &choice);
+  return choice;
 }
 
 std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>& among,
                                   const Axes& units, std::size_t count,
-                                  std::optional<std::int64_t> row, const CancelToken* cancel) {
+                                  std::optional<std::int64_t> row, const CancelToken* cancel,
+                                  HeadChoice* choice) {
   const Links candidates(trace, units, row, cancel);
-  // Per query its best links to different keys, best first.
   std::vector<std::vector<Scored>> best(units.rows.size());
-  const auto better = [](const Scored& a, const Scored& b) { return a.score > b.score; };
   for (const HeadId head : among)
-    candidates.score(head, [&](const Scored& one) {
-      std::vector<Scored>& list = best[static_cast<std::size_t>(one.link.query)];
-      const auto same = std::find_if(list.begin(), list.end(), [&](const Scored& known) {
-        return known.link.key == one.link.key;
-      });
-      if (same != list.end()) {
-        if (one.score <= same->score) return;
-        *same = one;
-      } else {
-        if (list.size() == kLinksOfQuery && one.score <= list.back().score) return;
-        if (list.size() == kLinksOfQuery) list.pop_back();
-        list.push_back(one);
-      }
-      std::stable_sort(list.begin(), list.end(), better);
-    });
+    candidates.score(
+        head,
+        [&](std::size_t q) { return best[q].size() < kLinksOfQuery ? 0.0 : best[q].back().score; },
+        [&](const Scored& one) { join(one, &best[static_cast<std::size_t>(one.link.query)]); });
   std::vector<Scored> all;
   for (const std::vector<Scored>& list : best) all.insert(all.end(), list.begin(), list.end());
-  std::stable_sort(all.begin(), all.end(), better);
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Scored& a, const Scored& b) { return a.score > b.score; });
+  if (choice != nullptr) *choice = choice_of(all, among, units, candidates.one_text());
   std::vector<Link> links;
   std::set<std::pair<std::int64_t, std::int64_t>> seen;
   for (const Scored& one : all) {

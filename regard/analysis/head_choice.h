@@ -27,11 +27,12 @@ HeadChoice choose_head(const Trace& trace, const std::vector<HeadId>& among, con
 
 // The strongest content links over `among`, strongest first, at most `count`; each pair of words
 // once, with its best head. row: only links from this unit, which is then one of the rows that are
-// looked at.
+// looked at. choice, when given: the head of the strongest, as choose_head() says it.
 std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>& among,
                                   const Axes& units, std::size_t count,
                                   std::optional<std::int64_t> row = std::nullopt,
-                                  const CancelToken* cancel = nullptr);
+                                  const CancelToken* cancel = nullptr,
+                                  HeadChoice* choice = nullptr);
 
 // The strongest content link of each head by itself, in the order of `heads`; nothing where no
 // link scores above 0.

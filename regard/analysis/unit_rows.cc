@@ -52,7 +52,9 @@ std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
       (*of)[static_cast<std::size_t>(token)] = number;
     }
   };
-  std::vector<std::int64_t> column_of(static_cast<std::size_t>(columns), -1);
+  // Tokens of no unit are summed beside the columns.
+  std::vector<std::int64_t> column_of(static_cast<std::size_t>(columns),
+                                      static_cast<std::int64_t>(width));
   for (std::size_t u = 0; u < width; ++u)
     place(units.columns[u], static_cast<std::int64_t>(u), &column_of);
   std::vector<std::int64_t> row_of(static_cast<std::size_t>(map.rows()), -1);
@@ -65,30 +67,30 @@ std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
       static_cast<std::int64_t>(bands.size()),
       [&](std::int64_t task) {
         const Band& band = bands[static_cast<std::size_t>(task)];
-        std::vector<double> sums((band.last - band.first) * width, 0.0);
+        std::vector<double> sums((band.last - band.first) * (width + 1), 0.0);
         const std::int64_t held = std::min(kQueryBlock, band.end - band.begin);
         std::vector<float> tokens(static_cast<std::size_t>(held * columns));
         for (std::int64_t begin = band.begin; begin < band.end; begin += held) {
           const std::int64_t end = std::min(band.end, begin + held);
           map.read_rows(begin, end, tokens.data());
+          const ScoreSpec::Range seen = map.seen(begin, end);
           for (std::int64_t token = begin; token < end; ++token) {
             const std::int64_t row = row_of[static_cast<std::size_t>(token)];
             if (row < static_cast<std::int64_t>(band.first) ||
                 row >= static_cast<std::int64_t>(band.last))
               continue;
-            double* sum = sums.data() + (static_cast<std::size_t>(row) - band.first) * width;
+            double* sum = sums.data() + (static_cast<std::size_t>(row) - band.first) * (width + 1);
             const float* weights = tokens.data() + (token - begin) * columns;
-            for (std::int64_t k = 0; k < columns; ++k) {
-              const std::int64_t column = column_of[static_cast<std::size_t>(k)];
-              if (column >= 0) sum[column] += static_cast<double>(weights[k]);
-            }
+            for (std::int64_t k = seen.begin; k < seen.end; ++k)
+              sum[column_of[static_cast<std::size_t>(k)]] += static_cast<double>(weights[k]);
           }
         }
         for (std::size_t r = band.first; r < band.last; ++r) {
           const double pieces =
               static_cast<double>(units.rows[static_cast<std::size_t>(rows[r])].tokens.size());
+          const double* sum = sums.data() + (r - band.first) * (width + 1);
           for (std::size_t u = 0; u < width; ++u)
-            out[r * width + u] = static_cast<float>(sums[(r - band.first) * width + u] / pieces);
+            out[r * width + u] = static_cast<float>(sum[u] / pieces);
         }
       },
       cancel);

@@ -81,6 +81,11 @@ AttentionMap::AttentionMap(const HeadView& head, const OverviewView& overview, s
 AttentionMap::AttentionMap(const float* weights, std::int64_t rows, std::int64_t columns)
     : weights_(weights), rows_(rows), columns_(columns) {}
 
+ScoreSpec::Range AttentionMap::seen(std::int64_t begin, std::int64_t end) const {
+  if (weights_ != nullptr) return {0, columns_};
+  return visible_keys(head_, begin, end - begin);
+}
+
 float AttentionMap::cell(std::int64_t q, std::int64_t k) const {
   check_cell(q, k, rows_, columns_);
   if (weights_ != nullptr) return weights_[q * columns_ + k];

@@ -65,6 +65,8 @@ class AttentionMap {
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
   const OverviewView& overview() const { return overview_; }
+  // Keys outside of which the mask leaves nothing of rows [begin, end), not empty.
+  ScoreSpec::Range seen(std::int64_t begin, std::int64_t end) const;
 
   // Weight of key `k` for query `q`.
   float cell(std::int64_t q, std::int64_t k) const;

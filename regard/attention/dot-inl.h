@@ -108,6 +108,15 @@ inline void transpose(const float* from, std::int64_t from_stride, std::int64_t 
       to[c * to_stride + r] = from[r * from_stride + c];
 }
 
+// The same, four columns at a time: rows of `to` that are far apart fall on the same lines of the
+// cache.
+inline void transpose_apart(const float* from, std::int64_t from_stride, std::int64_t rows,
+                            std::int64_t columns, float* to, std::int64_t to_stride) {
+  for (std::int64_t c = 0; c < columns; c += 4)
+    transpose(from + c, from_stride, rows, std::min<std::int64_t>(4, columns - c),
+              to + c * to_stride, to_stride);
+}
+
 // query [rows][dim], rows <= kRows and `stride` floats apart, to qt [strip][dim][kStrip]; rows of
 // the last strip beyond `rows` become zeros. qt has room for dim * kRows floats.
 inline void transpose_strips(const float* query, std::int64_t stride, std::int64_t rows,

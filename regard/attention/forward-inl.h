@@ -338,7 +338,8 @@ inline void store_mixed(const Block& b, float* out, std::int64_t stride) {
       for (std::int64_t v = 0; v < kStrip; v += kLanes)
         hn::Store(hn::Mul(hn::Load(d, mixed + i * kStrip + v), hn::Load(d, b.share + r + v)), d,
                   mixed + i * kStrip + v);
-    transpose(mixed, kStrip, b.value_dim, std::min(kStrip, b.rows - r), out + r * stride, stride);
+    transpose_apart(mixed, kStrip, b.value_dim, std::min(kStrip, b.rows - r), out + r * stride,
+                    stride);
   }
 }
 

@@ -79,6 +79,12 @@ bool weights_of_block(const HeadView& head, const MapBlock& b, const float* qt, 
   return hn::AllTrue(d, good);
 }
 
+void rows_of_cells(const float* cells, std::int64_t rows, std::int64_t keys, float* out,
+                   std::int64_t stride) {
+  for (std::int64_t k = 0; k < keys; k += kRows)
+    transpose_apart(cells + k * kRows, kRows, std::min(kRows, keys - k), rows, out + k, stride);
+}
+
 void sum_keys(const float* cells, std::int64_t rows, std::int64_t keys, double* out) {
   const hn::CappedTag<float, 16> d;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -115,6 +121,7 @@ namespace regard {
 HWY_EXPORT(queries_of_block);
 HWY_EXPORT(logits_of_block);
 HWY_EXPORT(weights_of_block);
+HWY_EXPORT(rows_of_cells);
 HWY_EXPORT(sum_keys);
 HWY_EXPORT(largest_key);
 
@@ -142,6 +149,11 @@ void block_weights(const HeadView& head, const std::string& name, const MapBlock
                       fmt::format("{} (log-sum-exp {})", weight, lse));
     }
   }
+}
+
+void copy_rows(const float* cells, std::int64_t rows, std::int64_t keys, float* out,
+               std::int64_t stride) {
+  HWY_DYNAMIC_DISPATCH(rows_of_cells)(cells, rows, keys, out, stride);
 }
 
 ScoreSpec::Range visible_keys(const HeadView& head, std::int64_t row, std::int64_t rows) {

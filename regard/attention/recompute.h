@@ -38,6 +38,10 @@ void block_logits(const HeadView& head, const MapBlock& block, BlockScratch* scr
 void block_weights(const HeadView& head, const std::string& name, const MapBlock& block,
                    BlockScratch* scratch);
 
+// Cells [keys][kQueryBlock] of `rows` queries as rows of a map: out [rows], `stride` floats apart.
+void copy_rows(const float* cells, std::int64_t rows, std::int64_t keys, float* out,
+               std::int64_t stride);
+
 // Keys that some query of [row, row + rows) may see; everything outside is 0.
 ScoreSpec::Range visible_keys(const HeadView& head, std::int64_t row, std::int64_t rows);
 

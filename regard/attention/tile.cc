@@ -206,10 +206,7 @@ class TilePooling {
       for (std::int64_t k = first; k < last; k += kBlockKeys) {
         const std::int64_t keys = std::min(kBlockKeys, last - k);
         block_weights(map_.head_, map_.name_, {q, rows, k, keys}, &scratch);
-        const float* cells = scratch.cells.data();
-        for (std::int64_t r = 0; r < rows; ++r)
-          for (std::int64_t j = 0; j < keys; ++j)
-            out[r * columns_ + k + j] = cells[j * kQueryBlock + r];
+        copy_rows(scratch.cells.data(), rows, keys, out + k, columns_);
       }
     }
   }

@@ -230,7 +230,11 @@ void write_npy(const Trace& trace, const std::vector<HeadId>& heads, const Sink&
   const std::int64_t shape[] = {static_cast<std::int64_t>(layers.size()),
                                 static_cast<std::int64_t>(names.size()), rows, columns};
   sink(npy_header(shape));
-  const std::int64_t block = kQueryBlock;
+  // Rows enough for all cores, and some 16 megabytes of them.
+  const std::int64_t block =
+      std::clamp((std::int64_t{1} << 22) / std::max<std::int64_t>(1, columns) / kQueryBlock,
+                 std::int64_t{1}, std::int64_t{16}) *
+      kQueryBlock;
   std::vector<float> buffer(static_cast<std::size_t>(std::min(block, rows) * columns));
   for (const HeadId id : sorted) {
     const AttentionMap map = trace.map(id);

@@ -201,8 +201,14 @@ View Session::view(const Trace& trace, const ViewRequest& request,
   const std::vector<HeadId> all = trace.heads();
   if (request.word) view.row = find_unit(view.units, *request.word);
   const std::optional<std::int64_t> row = view.row;
-  if (request.links > 0)
-    view.links = strongest_links(trace, all, view.axes(), request.links, row, cancel);
+  // Links are sought once: what the choice of a head asks is often what the list does.
+  const bool both = !row && allowed.size() == all.size() && view.level == word_level;
+  std::optional<HeadChoice> choice;
+  if (request.links > 0) {
+    HeadChoice of_links;
+    view.links = strongest_links(trace, all, view.axes(), request.links, row, cancel, &of_links);
+    if (both) choice = of_links;
+  }
 
   Shown shown;
   const auto add = [&](std::vector<HeadId> ids, std::string why) {
@@ -217,7 +223,6 @@ View Session::view(const Trace& trace, const ViewRequest& request,
   } else if (allowed.size() == 1) {
     add(allowed, all.size() == 1 ? "the only head there is" : "asked for");
   } else {
-    std::optional<HeadChoice> choice;
     if (row) {
       const std::vector<Link> best = strongest_links(trace, allowed, view.axes(), 1, row, cancel);
       if (!best.empty())
