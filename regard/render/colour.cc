@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "regard/platform/error.h"
 
@@ -79,6 +80,18 @@ Rgb weight_colour(double t) {
   const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(at), kControl.size() - 2);
   const double f = at - static_cast<double>(i);
   return to_rgb(between(to_oklab(kControl[i]), to_oklab(kControl[i + 1]), f));
+}
+
+ColourTable::ColourTable(Rgb (*map)(double), double low)
+    : low_(low), none_(map(std::numeric_limits<double>::quiet_NaN())) {
+  constexpr int kSteps = 4096;
+  for (int i = 0; i <= kSteps; ++i) colours_.push_back(map(low + (1 - low) * i / kSteps));
+}
+
+Rgb ColourTable::operator()(double t) const {
+  if (std::isnan(t)) return none_;
+  const double share = (std::clamp(t, low_, 1.0) - low_) / (1 - low_);
+  return colours_[static_cast<std::size_t>(share * static_cast<double>(colours_.size() - 1) + 0.5)];
 }
 
 Rgb text_on(Rgb background) {

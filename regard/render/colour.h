@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colours for weights: a perceptual, colour-blind-safe, single-direction map, light to dark, so
 // that darker is stronger on every background.
-// Thread safety: the structs are plain values, as safe as a std::vector.
+// Thread safety: all of these are plain values, as safe as a std::vector.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace regard {
 
@@ -20,6 +21,18 @@ Rgb weight_colour(double t);
 // A difference in [-1, 1], clamped: orange below zero, blue above, near-white at zero, both sides
 // equally dark at equal distance; NaN is grey.
 Rgb difference_colour(double t);
+// A colour map for images of many cells: at `t` the colour of the nearest of 4,096 even steps from
+// `low` to 1, in each channel within one of `map`'s own. Making it costs as much as 4,097 colours.
+class ColourTable {
+ public:
+  ColourTable(Rgb (*map)(double), double low);
+  Rgb operator()(double t) const;
+
+ private:
+  double low_;
+  std::vector<Rgb> colours_;
+  Rgb none_;  // of NaN
+};
 // Black or white, whichever reads better on `background` (WCAG contrast).
 Rgb text_on(Rgb background);
 

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "regard/platform/error.h"
@@ -51,6 +53,22 @@ TEST(Colour, NotANumberIsGreyAndAMapOfZerosIsLightest) {
   EXPECT_EQ(weight_colour(std::numeric_limits<double>::quiet_NaN()), (Rgb{128, 128, 128}));
   EXPECT_EQ(scaled(0, 0, Scale::kLinear), 0);
   EXPECT_EQ(scaled(0, 0, Scale::kLog), 0);
+}
+
+TEST(ColourTable, IsWithinOneOfTheMapInEveryChannelAndExactAtItsEnds) {
+  const ColourTable weights(weight_colour, 0), differences(difference_colour, -1);
+  const auto apart = [](Rgb a, Rgb b) {
+    return std::max({std::abs(a.r - b.r), std::abs(a.g - b.g), std::abs(a.b - b.b)});
+  };
+  for (int i = -30000; i <= 30000; ++i) {
+    const double t = i / 29999.0;
+    ASSERT_LE(apart(weights(t), weight_colour(t)), 1) << t;
+    ASSERT_LE(apart(differences(t), difference_colour(t)), 1) << t;
+  }
+  for (const double t : {-1.0, 0.0, 1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(weights(t), weight_colour(t)) << t;
+    EXPECT_EQ(differences(t), difference_colour(t)) << t;
+  }
 }
 
 TEST(DifferenceColour, IsLightestAtZeroAndEquallyDarkAtEqualDistance) {

@@ -71,6 +71,7 @@ std::string draw(const Comparison& comparison, PictureFormat format, const Pictu
   const double apart = largest(comparison.difference);
   const double step = grid.right - kMargin;
 
+  const ColourTable weight_table(weight_colour, 0), difference_table(difference_colour, -1);
   std::vector<Plate> plates;
   for (std::size_t side = 0; side < 2; ++side) {
     Plate plate{
@@ -80,14 +81,14 @@ std::string draw(const Comparison& comparison, PictureFormat format, const Pictu
         step * static_cast<double>(side)};
     for (const float weight : comparison.weights[side])
       plate.colours.push_back(std::isnan(weight) ? page.paper
-                                                 : weight_colour(scaled(weight, top, style.scale)));
+                                                 : weight_table(scaled(weight, top, style.scale)));
     plates.push_back(std::move(plate));
   }
   plates.push_back({"second minus first", &comparison.difference, {}, 2 * step});
   for (const float value : comparison.difference)
     plates.back().colours.push_back(
         std::isnan(value) ? page.paper
-                          : difference_colour(apart > 0 ? static_cast<double>(value) / apart : 0));
+                          : difference_table(apart > 0 ? static_cast<double>(value) / apart : 0));
 
   const std::string title = fmt::format("{} {} and {} {}", comparison.model[0], comparison.head[0],
                                         comparison.model[1], comparison.head[1]);

@@ -46,9 +46,9 @@ void draw_cells(Canvas* canvas, const Cells& cells) {
     const Thumbnail small = thumbnail(*cells.map, most);
     std::vector<Rgb> pixels;
     pixels.reserve(small.weights.size());
-    for (const float weight : small.weights) {
-      pixels.push_back(weight_colour(scaled(weight, cells.top, cells.scale)));
-    }
+    const ColourTable colour(weight_colour, 0);
+    for (const float weight : small.weights)
+      pixels.push_back(colour(scaled(weight, cells.top, cells.scale)));
     canvas->image(pixels, static_cast<int>(small.columns), static_cast<int>(small.rows), cells.x,
                   cells.y, cells.width, cells.height);
     return;
