@@ -5,6 +5,8 @@ code point ranges, and what Hugging Face's tokenizers library says of them.
 Usage: make_tokenizer_golden.py OUTPUT_FOLDER [MODEL_FOLDER]
        make_tokenizer_golden.py OUTPUT_FOLDER --explain NAME LINE   prints what a line's digest is of
        make_tokenizer_golden.py OUTPUT_FOLDER --decoders   writes decoders/ for the tokenizers there
+       make_tokenizer_golden.py OUTPUT_FOLDER --folders   (needs transformers 5) writes the folders
+           that have a SentencePiece model and a tokenizer_config.json, and no tokenizer.json
 
 lines.tsv: one case a line, "text" or "text TAB second text", JSON strings without the quotes.
 NAME/tokenizer.json and NAME.golden: for each case the 64-bit FNV-1a hash, in hexadecimal, of its
@@ -477,6 +479,41 @@ def write_decoders(folder, cases):
               f"{name}\t{json.dumps(decoder)}\n" + digests(texts))
 
 
+# SentencePiece folders: class, options of training, tokenizer_config.json.
+FOLDERS = {
+    "llama_model": ("LlamaTokenizer", {}, {}),
+    "llama_flags": ("LlamaTokenizer", {}, {"legacy": True, "add_bos_token": True,
+                                           "add_eos_token": True, "pad_token": "<pad>"}),
+    "llama_no_prefix": ("LlamaTokenizer", {}, {"add_prefix_space": False, "add_bos_token": True}),
+    "code_llama": ("CodeLlamaTokenizer", {}, {}),
+    "gemma_model": ("GemmaTokenizer", {
+        "pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3, "add_dummy_prefix": False,
+        "split_digits": True, "bos_piece": "<bos>", "eos_piece": "<eos>", "user_defined_symbols": [
+            "<mask>", "<start_of_turn>", "<end_of_turn>", "\n\n", "\u2581" * 2, "\u2581" * 3,
+            "\u2581" * 5]}, {"add_bos_token": True}),
+}
+
+
+def write_folders(folder, cases):
+    from transformers import AutoTokenizer
+    lines = [line.replace("\n", " ") for line in corpus(["latin", "ascii", "greek", "code"])]
+    for name, (kind, training, config) in FOLDERS.items():
+        place = os.path.join(folder, name)
+        os.makedirs(place, exist_ok=True)
+        with open(os.path.join(place, "tokenizer.model"), "wb") as model:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(lines), model_writer=model, model_type="bpe",
+                vocab_size=700, byte_fallback=True, character_coverage=0.98,
+                normalization_rule_name="identity", remove_extra_whitespaces=False, minloglevel=2,
+                **training)
+        write(os.path.join(place, "tokenizer_config.json"),
+              json.dumps({"tokenizer_class": kind, **config}) + "\n")
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        assert type(tokenizer).__name__ == kind
+        write(os.path.join(folder, name + ".golden"), digests(
+            golden(tokenizer._tokenizer, cases)))
+
+
 def pattern_lines():
     lines = ["\t".join(json.dumps(text) for text in TEXTS)]
     for pattern in PATTERNS:
@@ -529,6 +566,9 @@ def main():
         return
     if sys.argv[2:] == ["--decoders"]:
         write_decoders(folder, cases)
+        return
+    if sys.argv[2:] == ["--folders"]:
+        write_folders(folder, cases)
         return
     os.makedirs(folder, exist_ok=True)
     write(os.path.join(folder, "lines.tsv"), "".join(

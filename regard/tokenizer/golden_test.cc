@@ -68,7 +68,9 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                                          "llama3", "qwen2", "gpt4o", "starcoder", "falcon",
                                          "byte_normalizer", "llama2", "gemma", "clip", "bpe_prefix",
                                          "bpe_no_unknown", "word_level", "fixed", "t5", "xlmr",
-                                         "albert", "scripts", "unigram_bytes"),
+                                         "albert", "scripts", "unigram_bytes", "llama_model",
+                                         "llama_flags", "llama_no_prefix", "code_llama",
+                                         "gemma_model"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST(MiniLmGolden, EveryLineHasTheIdsTypesAndBytesOfTheTokenizersLibrary) {

@@ -4,15 +4,19 @@
 // tokens.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <utility>
 
 #include "regard/platform/error.h"
 #include "regard/platform/mapped_file.h"
+#include "regard/platform/utf8.h"
+#include "regard/tokenizer/bpe.h"
 #include "regard/tokenizer/json_members.h"
 #include "regard/tokenizer/sentencepiece_model.h"
 #include "regard/tokenizer/unigram.h"
@@ -38,7 +42,7 @@ class FolderReader {
     if (name.ends_with("Fast")) name.resize(name.size() - 4);
     if (name.empty() || name == "PreTrainedTokenizer") return sentencepiece_parts(model_, file_);
     if (name == "LlamaTokenizer" || name == "CodeLlamaTokenizer" || name == "GemmaTokenizer") {
-      llama(name == "GemmaTokenizer");
+      llama(name);
     } else if (name == "T5Tokenizer" || name == "MT5Tokenizer") {
       t5();
     } else if (name == "XLMRobertaTokenizer") {
@@ -117,42 +121,80 @@ class FolderReader {
     });
   }
 
-  void llama(bool gemma) {
-    if (model_.kind != SentencePieceModel::Kind::kBpe) {
-      throw Error::at(file_, "trainer_spec.model_type", "2 (BPE)", "1");
-    }
-    const bool prefix = !gemma && option("add_prefix_space", true);
-    parts_.decoders = sentencepiece_decoders(prefix);
-    if (gemma || option("legacy", true)) {
-      if (prefix) parts_.normalizers.emplace_back(PrependNormalizer{std::string(kMark)});
-      parts_.normalizers.emplace_back(ReplaceNormalizer{Regex::literal(" "), std::string(kMark)});
-    } else {
-      using Prepend = MetaspacePreTokenizer::Prepend;
-      parts_.pre_tokenizers.emplace_back(MetaspacePreTokenizer{
-          std::string(kMark), prefix ? Prepend::kFirst : Prepend::kNever, false});
-    }
-    SentencePieceBpeOptions options;
-    options.scores = model_.scores;
-    options.types = model_.types;
-    for (PieceType& type : options.types) {
-      if (type == PieceType::kUserDefined) type = PieceType::kNormal;  // found in the text before
-    }
-    options.unknown_id = model_.unknown_id;
-    options.byte_fallback = true;
+  // Two pieces that make a third are a merge, in the order of the third's id and then of the first
+  // one's length; scores play no part.
+  std::unique_ptr<const PieceModel> merged(BpeOptions options) const {
     Vocabulary vocabulary;
     vocabulary.reserve(model_.pieces.size(), model_.pieces.size() * 8);
     for (std::size_t id = 0; id < model_.pieces.size(); ++id) {
       vocabulary.insert(model_.pieces[id], static_cast<std::int64_t>(id));
     }
-    parts_.model = make_sentencepiece_bpe(std::move(vocabulary), std::move(options));
+    MergePairs pairs;
+    for (const std::string_view piece : model_.pieces) {
+      for (std::size_t at = 0; at < piece.size();) {
+        at += decode_utf8(piece, at).size;
+        if (at >= piece.size()) break;
+        const std::string_view left = piece.substr(0, at), right = piece.substr(at);
+        if (vocabulary.id(left) && vocabulary.id(right)) pairs.emplace_back(left, right);
+      }
+    }
+    MergeTable merges = make_merges(pairs, vocabulary, 0, [](std::size_t, const std::string&) {});
+    return make_bpe(std::move(vocabulary), std::move(merges), std::move(options), file_);
+  }
+
+  // The token that tokenizer_config.json names, or `otherwise`; one that is no piece gets the next
+  // id. Nothing when it has no name.
+  std::optional<TemplateToken> special(std::string_view key, std::string_view otherwise) {
+    std::string name = token_name(*config_, key, otherwise);
+    if (name.empty()) return std::nullopt;
+    std::int64_t next = parts_.model->entries();
+    for (const AddedToken& token : parts_.added) {
+      if (token.content == name) return TemplateToken{token.id, std::move(name)};
+      next = std::max(next, token.id + 1);
+    }
+    const std::int64_t id = parts_.model->vocabulary().id(name).value_or(next);
+    add(name, id, true);
+    return TemplateToken{id, std::move(name)};
+  }
+
+  void llama(const std::string& name) {
+    const bool gemma = name == "GemmaTokenizer", code = name == "CodeLlamaTokenizer";
+    if (model_.kind != SentencePieceModel::Kind::kBpe) {
+      throw Error::at(file_, "trainer_spec.model_type", "2 (BPE)", "1");
+    }
+    const bool prefix = !gemma && option("add_prefix_space", true);
+    parts_.decoders = sentencepiece_decoders(prefix || code);
+    if (gemma) {
+      parts_.normalizers.emplace_back(ReplaceNormalizer{Regex::literal(" "), std::string(kMark)});
+    } else {
+      using Prepend = MetaspacePreTokenizer::Prepend;
+      const Prepend when = !code && option("legacy", false) ? Prepend::kAlways : Prepend::kFirst;
+      parts_.pre_tokenizers.emplace_back(
+          MetaspacePreTokenizer{std::string(kMark), prefix ? when : Prepend::kNever, false});
+    }
+    BpeOptions options;
+    if (gemma || code) options.unknown = token_name(*config_, "unk_token", "<unk>");
+    options.fuse_unknown = true;
+    options.byte_fallback = true;
+    parts_.model = merged(std::move(options));
     add_tokens();
+    const auto bos = special("bos_token", gemma ? "<bos>" : "<s>");
+    const auto eos = special("eos_token", gemma ? "<eos>" : "</s>");
+    special("unk_token", "<unk>");
+    special("sep_token", "");
+    special("pad_token", gemma ? "<pad>" : "");
+    special("cls_token", "");
+    special("mask_token", gemma ? "<mask>" : "");
+    if (code) {
+      special("prefix_token", "\u2581<PRE>");
+      special("middle_token", "\u2581<MID>");
+      special("suffix_token", "\u2581<SUF>");
+      special("eot_token", "\u2581<EOT>");
+      special("fill_token", "<FILL_ME>");
+    }
     std::vector<TemplateToken> before, after;
-    if (option("add_bos_token", true)) {
-      before = {named(token_name(*config_, "bos_token", gemma ? "<bos>" : "<s>"))};
-    }
-    if (option("add_eos_token", false)) {
-      after = {named(token_name(*config_, "eos_token", gemma ? "<eos>" : "</s>"))};
-    }
+    if (bos && option("add_bos_token", code)) before = {*bos};
+    if (eos && option("add_eos_token", false)) after = {*eos};
     parts_.post_processor.steps.emplace_back(TemplateStep::around(before, after));
   }
 
