@@ -64,6 +64,13 @@ class Links {
     const std::size_t longest = std::max(units.rows.size(), units.columns.size());
     for (std::size_t distance = 0; distance < longest; ++distance)
       logarithm_.push_back(distance < 2 ? 0.0 : std::log(static_cast<double>(distance)));
+    for (std::size_t u = 0; u < units.columns.size(); ++u)
+      for (const std::int64_t token : units.columns[u].tokens) {
+        const auto before = static_cast<std::size_t>(token) + 1;
+        if (reach_.size() <= before) reach_.resize(before + 1, 0);
+        reach_[before] = std::max(reach_[before], u + 1);
+      }
+    for (std::size_t t = 1; t < reach_.size(); ++t) reach_[t] = std::max(reach_[t], reach_[t - 1]);
   }
 
   // Whether rows and columns are the same words, so that they have a distance.
@@ -75,8 +82,9 @@ class Links {
   void score(HeadId head, const Least& least, const Visit& visit) const {
     if (rows_.size() < 2) return;
     const std::size_t width = units_.columns.size();
-    const std::vector<float> weights = unit_rows(trace_.map(head), units_, rows_, cancel_);
-    const Columns columns = sum_columns(head, weights);
+    const AttentionMap map = trace_.map(head);
+    const std::vector<float> weights = unit_rows(map, units_, rows_, cancel_);
+    const Columns columns = sum_columns(head, map, weights);
     const double others = static_cast<double>(rows_.size() - 1);
     parallel_for(
         parts(rows_.size()),
@@ -128,15 +136,16 @@ class Links {
   struct Columns {
     std::vector<double> sum;         // of the rows looked at
     std::vector<float> least;        // no link of a weight up to it has a contrast above 0
-    std::vector<std::size_t> end{};  // of each row: beyond it all weights are 0
+    std::vector<std::size_t> end{};  // of each row: the mask leaves nothing beyond it
   };
-  Columns sum_columns(HeadId head, const std::vector<float>& weights) const {
+  Columns sum_columns(HeadId head, const AttentionMap& map,
+                      const std::vector<float>& weights) const {
     const std::size_t width = units_.columns.size();
     Columns columns{std::vector<double>(width, 0.0), std::vector<float>(width)};
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      std::size_t end = width;
-      while (end > 0 && weights[r * width + end - 1] == 0) --end;
-      columns.end.push_back(end);
+    for (const std::int64_t row : rows_) {
+      const std::vector<std::int64_t>& tokens = units_.rows[static_cast<std::size_t>(row)].tokens;
+      const auto seen = static_cast<std::size_t>(map.seen(tokens.front(), tokens.back() + 1).end);
+      columns.end.push_back(reach_[std::min(seen, reach_.size() - 1)]);
     }
     // Under a causal mask the first token is where weight goes that no other token asks for.
     const LayerTrace& layer = trace_.layers.at(head.layer);
@@ -174,7 +183,8 @@ class Links {
   const CancelToken* cancel_;
   std::vector<std::int64_t> rows_;
   std::vector<std::size_t> words_;
-  std::vector<double> logarithm_;  // of each distance; 0 of neighbours
+  std::vector<double> logarithm_;      // of each distance; 0 of neighbours
+  std::vector<std::size_t> reach_{0};  // column units that have one of so many first tokens
 };
 
 // What `best` says of the head to show; no link: the first of `among`.

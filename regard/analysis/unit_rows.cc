@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "regard/platform/error.h"
 #include "regard/platform/threads.h"
@@ -61,31 +62,44 @@ std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
   for (std::size_t r = 0; r < rows.size(); ++r)
     place(units.rows[static_cast<std::size_t>(rows[r])], static_cast<std::int64_t>(r), &row_of);
 
+  // Where units are single tokens in order, rows are the map's own.
+  bool single = static_cast<std::int64_t>(width) == columns;
+  for (std::size_t k = 0; single && k < width; ++k)
+    single = column_of[k] == static_cast<std::int64_t>(k);
+  for (std::size_t r = 0; single && r < rows.size(); ++r)
+    single = units.rows[static_cast<std::size_t>(rows[r])].tokens.size() == 1;
+
   std::vector<float> out(rows.size() * width);
   const std::vector<Band> bands = bands_of(units.rows, rows);
   parallel_for(
       static_cast<std::int64_t>(bands.size()),
       [&](std::int64_t task) {
         const Band& band = bands[static_cast<std::size_t>(task)];
-        std::vector<double> sums((band.last - band.first) * (width + 1), 0.0);
+        std::vector<double> sums(single ? 0 : (band.last - band.first) * (width + 1), 0.0);
         const std::int64_t held = std::min(kQueryBlock, band.end - band.begin);
-        std::vector<float> tokens(static_cast<std::size_t>(held * columns));
+        const auto tokens =
+            std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(held * columns));
         for (std::int64_t begin = band.begin; begin < band.end; begin += held) {
           const std::int64_t end = std::min(band.end, begin + held);
-          map.read_rows(begin, end, tokens.data());
+          map.read_rows(begin, end, tokens.get());
           const ScoreSpec::Range seen = map.seen(begin, end);
           for (std::int64_t token = begin; token < end; ++token) {
             const std::int64_t row = row_of[static_cast<std::size_t>(token)];
             if (row < static_cast<std::int64_t>(band.first) ||
                 row >= static_cast<std::int64_t>(band.last))
               continue;
+            const float* weights = tokens.get() + (token - begin) * columns;
+            if (single) {
+              std::copy(weights + seen.begin, weights + seen.end,
+                        out.data() + row * columns + seen.begin);
+              continue;
+            }
             double* sum = sums.data() + (static_cast<std::size_t>(row) - band.first) * (width + 1);
-            const float* weights = tokens.data() + (token - begin) * columns;
             for (std::int64_t k = seen.begin; k < seen.end; ++k)
               sum[column_of[static_cast<std::size_t>(k)]] += static_cast<double>(weights[k]);
           }
         }
-        for (std::size_t r = band.first; r < band.last; ++r) {
+        for (std::size_t r = band.first; !single && r < band.last; ++r) {
           const double pieces =
               static_cast<double>(units.rows[static_cast<std::size_t>(rows[r])].tokens.size());
           const double* sum = sums.data() + (r - band.first) * (width + 1);
