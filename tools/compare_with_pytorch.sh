@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs PyTorch and transformers into an environment of their own in the user's cache (once),
-# and compares the program's weights, and models that it has trained, with theirs:
+# and compares the program's weights, models that it has trained, and its tokens, with theirs:
 # tools/compare_with_pytorch.sh PROGRAM
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,3 +25,4 @@ fi
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 "$python" "$here/compare_with_pytorch.py" --program "$program" --model "$model"
 "$python" "$here/compare_training_with_pytorch.py" --program "$program"
+"$python" "$here/compare_random_tokenizers.py" "$program" --count 300

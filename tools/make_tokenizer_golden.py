@@ -31,7 +31,6 @@ import os
 import random
 import sys
 
-import sentencepiece
 from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers,
                         processors, trainers)
 
@@ -201,6 +200,7 @@ def train_unigram(normalizer, pre_tokenizer, size=1800):
 
 def charsmap(rule):
     """SentencePiece's compiled map of a rule, out of a model trained for it."""
+    import sentencepiece
     import io
     from sentencepiece import sentencepiece_model_pb2
     model = io.BytesIO()
@@ -495,6 +495,7 @@ FOLDERS = {
 
 
 def write_folders(folder, cases):
+    import sentencepiece
     from transformers import AutoTokenizer
     lines = [line.replace("\n", " ") for line in corpus(["latin", "ascii", "greek", "code"])]
     for name, (kind, training, config) in FOLDERS.items():

@@ -35,6 +35,9 @@ class PieceModel {
   virtual std::int64_t entries() const { return static_cast<std::int64_t>(vocabulary().pieces()); }
   // True when cut_bytes() may be called: the vocabulary has GPT-2's stand-in of every byte.
   virtual bool takes_bytes() const { return false; }
+  // The unknown piece where the tokenizers library calls it by the text it stands for, which
+  // decides what is trimmed; -1 where by its name.
+  virtual std::int64_t unknown_as_typed() const { return -1; }
   virtual std::unique_ptr<ModelMemory> memory() const { return nullptr; }
   // Appends the pieces of a word, which is not empty and valid UTF-8; `memory` is of this model's
   // memory(). Throws Error when the word has no spelling.

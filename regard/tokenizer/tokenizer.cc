@@ -118,7 +118,10 @@ struct Tokenizer::State {
           out.tokens.push_back({piece.id, std::string(known),
                                 text.original(word.start + piece.start, word.start + piece.end),
                                 sequence, 0, false});
-          if (state.trims) out.blanks.push_back(blanks_of(known));
+          if (!state.trims) continue;
+          const bool typed = piece.id == model.unknown_as_typed();
+          out.blanks.push_back(
+              blanks_of(typed ? spelling.substr(piece.start, piece.end - piece.start) : known));
         }
       }
     }

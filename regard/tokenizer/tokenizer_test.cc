@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -214,6 +215,22 @@ TEST(TokenizerSpans, OfByteFallbackAreSingleBytesInBpeAndInUnigram) {
     }
     EXPECT_EQ(at, 4U) << name;
   }
+}
+
+// What the tokenizers library says of this file.
+TEST(TokenizerSpans, OfAnUnknownPieceOfUnigramAreTrimmedByTheTextItStandsFor) {
+  const Tokenizer tokenizer = Tokenizer::from_json(
+      R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["?", 0.0], ["a", -1.0]]},
+          "post_processor": {"type": "ByteLevel", "add_prefix_space": false,
+                             "trim_offsets": true, "use_regex": true}})",
+      "tokenizer.json");
+  std::vector<std::array<std::int64_t, 3>> found;
+  for (const Token& token : tokenizer.encode("a  a bb").tokens) {
+    found.push_back({token.id, static_cast<std::int64_t>(token.span.start),
+                     static_cast<std::int64_t>(token.span.end)});
+  }
+  EXPECT_THAT(found, ElementsAre(ElementsAre(1, 0, 1), ElementsAre(0, 3, 3), ElementsAre(1, 3, 4),
+                                 ElementsAre(0, 5, 7)));
 }
 
 TEST(TokenizerSpans, AWordOfAMegabyteIsCut) {

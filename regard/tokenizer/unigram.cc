@@ -76,6 +76,7 @@ class Unigram : public PieceModel {
   }
 
   std::string kind() const override { return "Unigram"; }
+  std::int64_t unknown_as_typed() const override { return options_.unknown_id; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   std::int64_t entries() const override { return static_cast<std::int64_t>(scores_.size()); }
   std::unique_ptr<ModelMemory> memory() const override { return std::make_unique<UnigramMemory>(); }
