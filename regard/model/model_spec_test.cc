@@ -61,6 +61,21 @@ TEST(ModelSpec, RefusesUnknownKeysThatCouldChangeAScore) {
         << key;
 }
 
+TEST(ModelSpec, RefusesTwoWordsOnTheRotaryPositions) {
+  const auto llama = [](const std::string& scaling) {
+    return R"({"model_type": "llama", "hidden_size": 32, "intermediate_size": 64,
+      "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 61,
+      "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+      "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+      "rope_scaling": )" +
+           scaling + "}";
+  };
+  EXPECT_NE(error_of(llama(R"({"rope_type": "linear", "factor": 4.0})")).find("rope_scaling"),
+            std::string::npos);
+  EXPECT_NE(error_of(llama("7")).find("rope_scaling"), std::string::npos);
+  for (const char* nothing : {"null", "{}"}) EXPECT_NO_THROW(read(llama(nothing))) << nothing;
+}
+
 TEST(ModelSpec, NotesOtherUnknownKeys) {
   const ModelSpec spec = read(config("\"favourite_colour\": \"blue\", "));
   ASSERT_EQ(spec.notes.size(), 1u);

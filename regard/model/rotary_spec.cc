@@ -24,6 +24,11 @@ class RopeReader {
     for (const std::string_view name : {"rope_parameters", "rope_scaling"}) {
       std::optional<Json> found = config->find(name);
       if (!found || (name == "rope_scaling" && !scaling)) continue;
+      // transformers takes one of the two or both, by the model.
+      if (name == "rope_scaling" && config->find("rope_parameters") &&
+          !(found->is_object() && found->size() == 0)) {
+        throw found->wrong("no rope_scaling beside rope_parameters");
+      }
       if (const auto nested = found->find(layer_type); nested && nested->is_object()) {
         found = nested;
       } else if (found->find("full_attention") || found->find("sliding_attention")) {
