@@ -63,6 +63,7 @@ export const models = signal<ModelEntry[]>([]);
 export const model = signal("");
 // What the shown run was asked with; null where it was not asked for here.
 export const request = signal<RunRequest | null>(null);
+export const asking = signal<RunRequest | null>(null); // what is being run
 export const running = signal<Progress | null>(null);
 export const problem = signal<string | null>(null);
 export const dark = signal(false);
@@ -297,13 +298,14 @@ export async function runText(
     const asked: RunRequest = { ...more, model: model.value, text };
     if (pair === null) delete asked.pair;
     else asked.pair = pair;
+    asking.value = asked;
     const id = await theSource().run(asked, (p) => (running.value = p), mine.signal);
     await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null }, asked);
     remember(true);
   } catch (error) {
     report(error);
   } finally {
-    if (abort === mine) running.value = null;
+    if (abort === mine) running.value = asking.value = null;
   }
 }
 

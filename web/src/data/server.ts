@@ -119,11 +119,12 @@ export class ServerSource implements Source {
     signal?: AbortSignal,
     atOnce = false,
   ): Promise<Tile> {
+    const extent = Math.max(region.rowEnd - region.rowBegin, region.columnEnd - region.columnBegin);
     const parameters = query({
       ...headParameters(head),
       rows: `${region.rowBegin}:${region.rowEnd}`,
       cols: `${region.columnBegin}:${region.columnEnd}`,
-      size,
+      size: Math.min(size, extent),
       pool,
       exact: !atOnce,
     });

@@ -83,16 +83,17 @@ export interface TraceInfo {
   notes: string[];
 }
 
-// Measures of one head, from the record, never from a map: docs/mathematics.md.
+// Measures of one head, from the record, never from a map: docs/mathematics.md. null: there is none,
+// such as the weight on the token before in cross-attention.
 export interface HeadMeasure {
   head: HeadId;
-  entropy: number; // mean over rows, in bits
-  distance: number; // mean |query - key|, weighted, in tokens
-  previous: number; // mean weight on the token before
-  next: number;
-  same: number;
-  first: number; // mean weight on the first token
-  special: number; // mean weight on special tokens
+  entropy: number | null; // mean over rows, in bits
+  distance: number | null; // mean |query - key|, weighted, in tokens
+  previous: number | null; // mean weight on the token before
+  next: number | null;
+  same: number | null;
+  first: number | null; // mean weight on the first token
+  special: number | null; // mean weight on special tokens
   link: { query: number; key: number; weight: number } | null; // strongest content link
 }
 

@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { RunRequest } from "../data/types";
-import { model, models, request, runText, running, theSource, trace } from "../state";
+import { asking, model, models, request, runText, running, theSource, trace } from "../state";
 import { Choose } from "./controls";
 
 const kMostGenerated = 512;
@@ -20,21 +20,29 @@ export function TextForm() {
   const area = useRef<HTMLTextAreaElement>(null);
   const fields = useRef<Partial<Record<Extra, string>>>({});
   const [extras, setExtras] = useState<Extra[]>([]);
-  const info = trace.value;
+  // What somebody types while a run is on stays until it is run, or until they go back.
+  const edited = useRef(false);
   useEffect(() => {
-    const side = info?.sides[0];
-    if (!side) return;
-    const asked = request.value ?? { text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) };
-    if (area.current) area.current.value = asked.text;
+    const forget = () => (edited.current = false);
+    addEventListener("hashchange", forget);
+    return () => removeEventListener("hashchange", forget);
+  }, []);
+  const side = trace.value?.sides[0];
+  const shown: Omit<RunRequest, "model"> | null =
+    asking.value ?? request.value ?? (side ? { text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) } : null);
+  useEffect(() => {
+    if (!shown || edited.current) return;
+    if (area.current) area.current.value = shown.text;
     fields.current = {};
     for (const { name } of kExtras) {
-      const value = (asked as Partial<RunRequest>)[name];
+      const value = shown[name];
       if (value !== undefined) fields.current[name] = String(value);
     }
     setExtras(kExtras.map((e) => e.name).filter((name) => fields.current[name] !== undefined));
-  }, [info]);
+  }, [side, asking.value, request.value]);
   if (!theSource().canRun) return null;
   const run = () => {
+    edited.current = false;
     const given = (name: Extra) => (extras.includes(name) ? fields.current[name]?.trim() || undefined : undefined);
     const target = given("target");
     const generate = Math.min(Math.round(Number(given("generate") ?? 0)), kMostGenerated);
@@ -58,6 +66,7 @@ export function TextForm() {
           rows={2}
           spellcheck={false}
           dir="auto"
+          onInput={() => (edited.current = true)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && !event.shiftKey) {
               event.preventDefault();
@@ -80,7 +89,10 @@ export function TextForm() {
                 ref={(field) => {
                   if (field) fields.current[name] ??= field.value;
                 }}
-                onInput={(event) => (fields.current[name] = event.currentTarget.value)}
+                onInput={(event) => {
+                  edited.current = true;
+                  fields.current[name] = event.currentTarget.value;
+                }}
               />
             </label>
           ),
@@ -101,7 +113,10 @@ export function TextForm() {
             type="button"
             title={label}
             aria-pressed={extras.includes(name)}
-            onClick={() => setExtras(extras.includes(name) ? extras.filter((e) => e !== name) : [...extras, name])}
+            onClick={() => {
+              edited.current = true;
+              setExtras(extras.includes(name) ? extras.filter((e) => e !== name) : [...extras, name]);
+            }}
           >
             {title}
           </button>

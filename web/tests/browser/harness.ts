@@ -51,6 +51,14 @@ export function pageOnDisk(...words: string[]): string {
   return pathToFileURL(file).href;
 }
 
+// A trace file that the program recorded.
+export function record(...words: string[]): string {
+  const file = join(folder, `trace${written.size}.safetensors`);
+  written.set(file, file);
+  execFileSync(program, ["record", ...words, "-o", file], { stdio: "ignore" });
+  return file;
+}
+
 export interface Opened {
   page: Page;
   errors: string[]; // of the console, and requests that left

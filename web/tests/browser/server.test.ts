@@ -2,15 +2,21 @@
 // The page as the program serves it: typing texts, models, progress, back between texts, a server
 // that goes away and comes back.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 
-import { axe, brightness, kSentence, serve, setDark, tab, type Server } from "./harness";
+import { axe, brightness, kSentence, record, serve, setDark, tab, type Server } from "./harness";
 
 const kOther = "The animal didn't cross the street because it was too wide.";
 
-async function served(body: (page: Page, server: Server, errors: string[]) => Promise<void>): Promise<void> {
-  const server = await serve();
+const smollm2 = process.env["REGARD_SMOLLM2"];
+
+async function served(
+  body: (page: Page, server: Server, errors: string[]) => Promise<void>,
+  ...words: string[]
+): Promise<void> {
+  const server = await serve(0, ...words);
   const { page, errors } = await tab(server.origin);
   try {
     await page.goto(`${server.origin}/#view=heatmap`);
@@ -89,4 +95,78 @@ test("the page says that the server is gone, and is itself again when it is back
     const refused = errors.filter((error) => /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/.test(error));
     errors.splice(0, errors.length, ...errors.filter((error) => !refused.includes(error)));
     await again.stop();
+  }));
+
+test("pictures, PDF and data come from the program", () =>
+  served(async (page) => {
+    await show(page, kSentence);
+    await page.getByText("Save or copy").click();
+    const starts = { PNG: "\u0089PNG", SVG: "<?xml", PDF: "%PDF" };
+    for (const view of ["heatmap", "heads"]) {
+      await page.locator(`#tab-${view}`).click();
+      await page.locator(".data-table").waitFor();
+      if ((await page.locator("details.export").getAttribute("open")) === null) await page.getByText("Save or copy").click();
+      for (const name of ["PNG", "SVG", "PDF"] as const) {
+        const [download] = await Promise.all([
+          page.waitForEvent("download"),
+          page.locator(".export-items").getByRole("button", { name, exact: true }).click(),
+        ]);
+        const bytes = readFileSync((await download.path())!);
+        assert.equal(bytes.subarray(0, 4).toString("latin1"), starts[name].slice(0, 4), `${view} ${name}`);
+      }
+    }
+  }));
+
+test("cross-attention: rows of the decoder, columns of the encoder, in every view", async () => {
+  const file = record("--model", "../tests/golden/models/bart", "--ids", "5,6,7,8,9,10", "--target-ids", "2,9,10,4", "--kind", "cross");
+  await served(async (page) => {
+    await page.locator(".plane canvas").waitFor();
+    const cells = await brightness(page, ".plane canvas");
+    assert.deepEqual([cells.length, cells[0]!.length], [4, 6]);
+    assert.deepEqual(await page.locator(".labels.rows text").allTextContents(), ["#2", "#9", "#10", "#4"]);
+    for (const [i, name] of ["heatmap", "links", "heads", "steps", "text", "map", "compare"].entries()) {
+      await page.keyboard.press(String(i + 1));
+      await page.locator(`#tab-${name}[aria-selected=true]`).waitFor();
+      await page.locator(".data-table").waitFor();
+      assert.deepEqual(await axe(page), [], name);
+    }
+  }, "--trace", file);
+});
+
+test("generated tokens: each shows what it looked at when it was written", { skip: !smollm2 && "REGARD_SMOLLM2 is not set" }, () =>
+  served(async (page) => {
+    await page.getByRole("button", { name: "Generate", exact: true }).click();
+    await page.getByLabel("Tokens to generate").fill("6");
+    await page.getByLabel("Text", { exact: true }).fill("The capital of France is");
+    await page.keyboard.press("Enter");
+    await page.locator("#tab-generated").click({ timeout: 60_000 });
+    await page.getByLabel("Generated token").waitFor();
+    assert.equal(await page.locator(".run.made").count(), 6);
+    await page.getByText("1 of 6").waitFor();
+    await page.locator(".run.made").nth(3).click();
+    await page.getByText("4 of 6").waitFor();
+    assert.match(page.url(), /generate=6/);
+    await page.getByText("As a table").click();
+    const weights = await page.locator(".data-table td").allTextContents();
+    const sum = weights.reduce((total, weight) => total + Number(weight), 0);
+    assert.ok(Math.abs(sum - 1) < 0.02, String(sum)); // a causal row of its own
+    assert.deepEqual(await axe(page), []);
+  }, "--model", smollm2!));
+
+test("a model that does not open says why, and the page stays usable", () =>
+  served(async (page, _server, errors) => {
+    await show(page, kSentence);
+    await page.route("**/api/runs", (route) =>
+      route.continue({ postData: JSON.stringify({ model: "../tests/golden/models/no-such-model", text: "x" }) }),
+    );
+    await page.getByLabel("Text", { exact: true }).fill("another");
+    await page.keyboard.press("Enter");
+    const said = page.getByRole("alert");
+    await said.waitFor();
+    assert.match((await said.textContent())!, /no-such-model/);
+    assert.match(errors.pop() ?? "", /status of 4\d\d/); // the browser's own account of it
+    assert.deepEqual(await axe(page), []);
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    await page.locator("#tab-links").click();
+    await page.locator(".links-drawing path").first().waitFor();
   }));

@@ -29,7 +29,7 @@ type MeasureKey = (typeof kMeasures)[number]["key"];
 function valueOf(m: HeadMeasure, key: MeasureKey): number {
   if (key === "layer") return m.head.layer;
   if (key === "link") return m.link?.weight ?? 0;
-  return m[key];
+  return m[key] ?? NaN;
 }
 
 function said(m: HeadMeasure, key: MeasureKey): string {
@@ -41,9 +41,11 @@ function said(m: HeadMeasure, key: MeasureKey): string {
     const to = words[layer.key]!.words[m.link.key]?.text ?? "?";
     return `${from} → ${to} ${m.link.weight.toFixed(2)}`;
   }
-  if (key === "entropy") return `${m.entropy.toFixed(2)} bits`;
-  if (key === "distance") return `${m.distance.toFixed(1)} tokens`;
-  return percent(m[key]);
+  const value = m[key];
+  if (value === null) return "–";
+  if (key === "entropy") return `${value.toFixed(2)} bits`;
+  if (key === "distance") return `${value.toFixed(1)} tokens`;
+  return percent(value);
 }
 
 type Filter = Exclude<MeasureKey, "layer"> | "none";
@@ -65,14 +67,19 @@ export function Heads() {
     const m = measured.get(headName(h));
     return m ? valueOf(m, key) : 0;
   };
-  const range = filter === "none" ? [0, 0] : [Math.min, Math.max].map((f) => f(...all.map((h) => value(h, filter))));
+  const known = filter === "none" ? [] : all.map((h) => value(h, filter)).filter((x) => !Number.isNaN(x));
+  const range = known.length === 0 ? [0, 0] : [Math.min(...known), Math.max(...known)];
   const bound = range[0]! + share * (range[1]! - range[0]!);
   const passes = (h: HeadId) =>
     filter === "none" || (most ? value(h, filter) <= bound : value(h, filter) >= bound);
   const direction = ascending ? 1 : -1;
+  const order = (h: HeadId) => {
+    const x = value(h, by);
+    return Number.isNaN(x) ? -direction * Infinity : x; // last, whichever way
+  };
   const shown = all
     .filter((h) => (only === "all" || layerOf(h) === only) && passes(h))
-    .sort((a, b) => (by === "layer" ? -direction * (all.indexOf(a) - all.indexOf(b)) : direction * (value(a, by) - value(b, by))));
+    .sort((a, b) => (by === "layer" ? -direction * (all.indexOf(a) - all.indexOf(b)) : order(a) === order(b) ? 0 : direction * (order(a) - order(b))));
   // In the model's order a row is a layer, where there is room.
   const wide = Math.max(...info.layers.map((l) => l.heads.length));
   const inRows = by === "layer" && filter === "none" && !ascending && width >= 5.1 * rem * wide;
