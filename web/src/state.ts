@@ -278,6 +278,7 @@ async function readModels(): Promise<void> {
 }
 
 let abort: AbortController | null = null;
+let begun = 0; // runs
 export function cancelRun(): void {
   abort?.abort();
 }
@@ -290,6 +291,7 @@ export async function runText(
   more: Partial<RunRequest> = {},
 ): Promise<void> {
   cancelRun();
+  ++begun;
   const mine = new AbortController();
   abort = mine;
   problem.value = null;
@@ -309,7 +311,8 @@ export async function runText(
   }
 }
 
-async function followAddress(): Promise<void> {
+// Nothing when somebody has run a text since the count of runs was `before`.
+async function followAddress(before = begun): Promise<void> {
   const { c, trace: id, asked } = readAddress();
   if (asked && asked.model !== "") model.value = asked.model;
   try {
@@ -318,6 +321,7 @@ async function followAddress(): Promise<void> {
       return;
     }
     const all = await theSource().traces();
+    if (begun !== before) return;
     const known = all.find((t) => t.id === id && (asked === null || t.text.startsWith(asked.text)));
     if (known) return await showTrace(known.id, c, asked);
     if (asked && theSource().canRun) return await runText(asked.text, asked.pair ?? null, c, asked);
@@ -332,6 +336,7 @@ export const kFirstText = "The animal didn't cross the street because it was too
 
 export async function start(from: Source): Promise<void> {
   source = from;
+  const before = begun;
   const media = matchMedia("(prefers-color-scheme: dark)");
   const stored = (() => {
     try {
@@ -351,5 +356,5 @@ export async function start(from: Source): Promise<void> {
   } catch (error) {
     report(error);
   }
-  await followAddress();
+  await followAddress(before);
 }

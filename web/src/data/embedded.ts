@@ -5,6 +5,7 @@ import { pooled } from "./pool";
 import { Safetensors } from "./safetensors";
 import { dot, kNoTerms, logit, sees, weightsOfRow, type HeadView, type ScoreTerms } from "./score";
 import { SourceError, type Source, type TraceSummary } from "./source";
+import { measuresFrom } from "./types";
 import type {
   Explanation,
   HeadId,
@@ -72,7 +73,7 @@ export class EmbeddedSource implements Source {
     return Promise.resolve(this.at(trace).info);
   }
   measures(trace: string): Promise<HeadMeasure[]> {
-    return Promise.resolve(this.at(trace).measures);
+    return Promise.resolve(measuresFrom(this.at(trace).measures));
   }
   assistant() {
     return Promise.resolve(null);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program's own server: docs/api.md.
 import { ConnectionError, SourceError, type ExportRequest, type Progress, type Question, type Source, type TraceSummary } from "./source";
+import { measuresFrom } from "./types";
 import type {
   Explanation,
   HeadId,
@@ -100,7 +101,7 @@ export class ServerSource implements Source {
   measures(trace: string) {
     return this.once(
       `/api/traces/${trace}/measures`,
-      async (path) => (await json<{ measures: HeadMeasure[] }>(path)).measures,
+      async (path) => measuresFrom((await json<{ measures: HeadMeasure[] }>(path)).measures),
     );
   }
   explain(trace: string, head: HeadId, token: number) {

@@ -83,17 +83,17 @@ export interface TraceInfo {
   notes: string[];
 }
 
-// Measures of one head, from the record, never from a map: docs/mathematics.md. null: there is none,
+// Measures of one head, from the record, never from a map: docs/mathematics.md. NaN: there is none,
 // such as the weight on the token before in cross-attention.
 export interface HeadMeasure {
   head: HeadId;
-  entropy: number | null; // mean over rows, in bits
-  distance: number | null; // mean |query - key|, weighted, in tokens
-  previous: number | null; // mean weight on the token before
-  next: number | null;
-  same: number | null;
-  first: number | null; // mean weight on the first token
-  special: number | null; // mean weight on special tokens
+  entropy: number; // mean over rows, in bits
+  distance: number; // mean |query - key|, weighted, in tokens
+  previous: number; // mean weight on the token before
+  next: number;
+  same: number;
+  first: number; // mean weight on the first token
+  special: number; // mean weight on special tokens
   link: { query: number; key: number; weight: number } | null; // strongest content link
 }
 
@@ -161,4 +161,14 @@ export function headName(head: HeadId): string {
 
 export function sameHead(a: HeadId, b: HeadId): boolean {
   return a.layer === b.layer && a.head === b.head && a.kind === b.kind;
+}
+
+// JSON has no NaN: null stands for it.
+export function measuresFrom(list: readonly HeadMeasure[]): HeadMeasure[] {
+  const numbers = ["entropy", "distance", "previous", "next", "same", "first", "special"] as const;
+  return list.map((m) => {
+    const out = { ...m };
+    for (const key of numbers) out[key] ??= NaN;
+    return out;
+  });
 }

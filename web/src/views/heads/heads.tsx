@@ -29,7 +29,7 @@ type MeasureKey = (typeof kMeasures)[number]["key"];
 function valueOf(m: HeadMeasure, key: MeasureKey): number {
   if (key === "layer") return m.head.layer;
   if (key === "link") return m.link?.weight ?? 0;
-  return m[key] ?? NaN;
+  return m[key];
 }
 
 function said(m: HeadMeasure, key: MeasureKey): string {
@@ -42,7 +42,7 @@ function said(m: HeadMeasure, key: MeasureKey): string {
     return `${from} → ${to} ${m.link.weight.toFixed(2)}`;
   }
   const value = m[key];
-  if (value === null) return "–";
+  if (Number.isNaN(value)) return "–";
   if (key === "entropy") return `${value.toFixed(2)} bits`;
   if (key === "distance") return `${value.toFixed(1)} tokens`;
   return percent(value);
