@@ -49,6 +49,8 @@ if [[ $what == check ]]; then
   header gmock/gmock.h libgmock-dev
   header benchmark/benchmark.h libbenchmark-dev
   command_of pdftoppm poppler-utils
+  command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+    command_of google-chrome chromium
   command_of node nodejs
   command_of npm npm
   if [[ $(uname -m) != aarch64 ]]; then

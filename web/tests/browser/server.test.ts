@@ -80,7 +80,7 @@ test("compare runs another text and shows it beside the first", () =>
 
 test("the page says that the server is gone, and is itself again when it is back", () =>
   served(async (page, server, errors) => {
-    await show(page, kSentence);
+    await show(page, kOther);
     await page.getByLabel("Level").selectOption("token");
     const port = Number(new URL(server.origin).port);
     await server.stop();
@@ -90,7 +90,7 @@ test("the page says that the server is gone, and is itself again when it is back
     await page.getByText("The server does not answer.").waitFor({ state: "hidden" });
     await page.locator(".head-name", { hasText: "L3H4" }).waitFor();
     await page.waitForFunction(() => document.querySelector<HTMLCanvasElement>(".plane canvas")?.height === 16);
-    assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), kSentence);
+    assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), kOther);
     // The browser itself reports the connections that were refused.
     const refused = errors.filter((error) => /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/.test(error));
     errors.splice(0, errors.length, ...errors.filter((error) => !refused.includes(error)));

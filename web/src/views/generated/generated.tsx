@@ -60,7 +60,7 @@ export function Generated() {
           };
           // A generated token opens the step that wrote it.
           return own && i >= first ? (
-            <button key={i} type="button" aria-label={`step of ${token.text}`} onClick={() => choose({ row: i - 1 })} {...props} />
+            <button key={i} type="button" aria-label={`step of ${token.text.replace(/[▁Ġ]/gu, "").trim() || "white space"}`} onClick={() => choose({ row: i - 1 })} {...props} />
           ) : (
             <span key={i} {...props} />
           );
