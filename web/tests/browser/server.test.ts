@@ -81,6 +81,8 @@ test("compare runs another text and shows it beside the first", () =>
 test("the page says that the server is gone, and is itself again when it is back", () =>
   served(async (page, server, errors) => {
     await show(page, kOther);
+    await page.locator(".labels.rows text", { hasText: "wide" }).waitFor();
+    await page.getByLabel("Layer").selectOption("3");
     await page.getByLabel("Level").selectOption("token");
     const port = Number(new URL(server.origin).port);
     await server.stop();
