@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
   InputOptions input;
-  std::string output, format, head, level, scale = "linear", attention, words, trace;
+  std::string output, format, head, level, scale = "linear", attention, words, trace, run;
   std::optional<std::string> word;
   std::optional<int> layer;
   std::optional<double> keep_mass;
@@ -175,6 +175,14 @@ void show(Context& context, const Options& options) {
                                        Format::kJson, Format::kCsv, Format::kNpy, Format::kHtml});
   scale_named(options.scale);
   ViewRequest request = view_request(options);
+  if (!options.run.empty()) {
+    if (!options.attention.empty() || !options.trace.empty() || !options.input.model.empty())
+      throw usage("--run: goes with TEXT, not with --model, --attention or --trace");
+    if (format != Format::kText && format != Format::kJson)
+      throw usage("--run: expected the formats text or json");
+    return show_run(context, {options.run, run_request(options.input), request, options.output,
+                              format, scale_named(options.scale), options.all_heads});
+  }
   request.stream = format == Format::kJson || format == Format::kCsv;
   const Trace trace = open(context, options, request, format);
   if (format == Format::kHtml) {
@@ -220,6 +228,8 @@ void add_show(CLI::App& app, Context& context) {
                    "Ready weights instead of a text: a .npy of [.., head, query, key]");
   verb->add_option("--words", options->words, "Labels of --attention, one a line");
   verb->add_option("--trace", options->trace, "A trace instead of a text, from `regard record`");
+  verb->add_option("--run", options->run,
+                   "A run of `regard train`: the text at every checkpoint, with loss and measures");
   verb->callback(
       [&context, options] { context.run = [&context, options] { show(context, *options); }; });
 }

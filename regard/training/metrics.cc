@@ -4,9 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 
+#include "regard/platform/error.h"
 #include "regard/platform/json.h"
 
 namespace regard {
@@ -36,6 +39,26 @@ std::vector<StepMetrics> read_metrics(const std::string& folder) {
     m.tokens_per_second = root.at("tokens_per_second").number();
     if (const auto held_out = root.find("held_out_loss")) m.held_out = held_out->number();
   }
+  return all;
+}
+
+std::vector<KeptStep> checkpoints_of(const std::string& run) {
+  constexpr std::string_view kPrefix = "step-";
+  std::vector<KeptStep> all;
+  const std::filesystem::path folder = std::filesystem::path(run) / "checkpoints";
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, absent)) {
+    const std::string name = entry.path().filename().string();
+    KeptStep kept{0, entry.path().string()};
+    const char* const end = name.data() + name.size();
+    if (name.starts_with(kPrefix) &&
+        std::from_chars(name.data() + kPrefix.size(), end, kept.step).ptr == end)
+      all.push_back(std::move(kept));
+  }
+  if (all.empty())
+    throw Error::at(run, "checkpoints", "the checkpoints of a run of `regard train`", "none");
+  std::sort(all.begin(), all.end(),
+            [](const KeptStep& a, const KeptStep& b) { return a.step < b.step; });
   return all;
 }
 

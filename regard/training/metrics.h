@@ -24,4 +24,14 @@ std::string metrics_line(const StepMetrics& metrics);
 // when there is no such file. Throws Error naming file and line.
 std::vector<StepMetrics> read_metrics(const std::string& folder);
 
+// A checkpoint of a run: a model's folder.
+// Thread safety: a plain value.
+struct KeptStep {
+  std::int64_t step = 0;
+  std::string folder;
+};
+
+// By step. Throws Error naming the folder when it holds none.
+std::vector<KeptStep> checkpoints_of(const std::string& run);
+
 }  // namespace regard

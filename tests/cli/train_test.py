@@ -72,6 +72,30 @@ class Train(unittest.TestCase):
         self.assertEqual([w["text"] for w in json.loads(shown.stdout)["words"]],
                          ["the", "dog", "barks", "."])
 
+    def test_shows_a_text_at_every_checkpoint(self):
+        self.train("run", steps=20, save_every=10, evaluate_every=10)
+        run = self.folder / "run"
+        shown = regard("show", "the dog barks .", "--run", run, "--head", "L1H0", "--format", "json")
+        self.assertEqual(shown.returncode, 0, shown.stderr.decode())
+        steps = json.loads(shown.stdout)["checkpoints"]
+        self.assertEqual([step["step"] for step in steps], [0, 10, 20])
+        self.assertNotIn("loss", steps[0])
+        lines = metrics(run)
+        for step in steps[1:]:
+            self.assertEqual(step["loss"], lines[step["step"] - 1]["loss"])
+            self.assertEqual(step["held_out_loss"], lines[step["step"] - 1]["held_out_loss"])
+        for step in steps:
+            alone = regard("show", "the dog barks .", "--head", "L1H0", "--format", "json",
+                           "--model", run / f"checkpoints/step-{step['step']:08}")
+            self.assertEqual(step["view"]["heads"], json.loads(alone.stdout)["heads"])
+            self.assertEqual(step["measures"][0]["head"], "L1H0")
+        text = regard("show", "the dog barks .", "--run", run)
+        self.assertRegex(text.stderr.decode(), r"L\dH\d at step 20: ")
+        self.assertRegex(text.stdout.decode(), r"step 0\n(.|\n)*step 10  loss \d(.|\n)*"
+                         r"step 20  loss \d+\.\d+  held out \d+\.\d+\nL\dH\d:  entropy \d")
+        for bad, status in (([self.folder / "absent"], 1), ([run, "-o", self.folder / "x.png"], 2)):
+            self.assertEqual(regard("show", "a", "--run", *bad).returncode, status)
+
     def test_is_the_same_for_a_seed_and_any_number_of_threads(self):
         for name, threads in (("one", "1"), ("two", "2")):
             os.environ["REGARD_THREADS"] = threads
