@@ -25,6 +25,7 @@ void explain_word(Context& context, const Options& options) {
   if (request.level == Level::kSentence)
     throw Error("--level: expected word or token, found sentence", Error::Kind::kUsage);
   request.word = options.word;
+  request.one_head = true;
 
   Session& session = context.session();
   Trace trace = open_input(context, options.input, options.trace);

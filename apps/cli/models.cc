@@ -37,10 +37,6 @@ std::string list_as_text(const Context& context, const std::vector<ModelEntry>& 
                               : context.settings.cache_folder + "/models";
   const std::string& hub = context.settings.hub.cache_folder;
   const std::string where = hub.empty() ? own : own + " and " + hub;
-  if (entries.empty())
-    return fmt::format(
-        "no models in {}; ./try fetches all-MiniLM-L6-v2, `regard models pull ID` any other\n",
-        one_line(where));
   std::size_t width = 4, architecture = 12;
   for (const ModelEntry& entry : entries) {
     width = std::max(width, display_width(one_line(entry.name)));
@@ -60,7 +56,8 @@ std::string list_as_text(const Context& context, const std::vector<ModelEntry>& 
                         both(entry.heads, entry.decoder_heads), megabytes(entry.bytes),
                         entry.note.empty() ? "" : "  " + one_line(entry.note));
   }
-  return text + "in " + one_line(where) + "\n";
+  return text + "lesson is in the program, others in " + one_line(where) +
+         "; `regard models pull ID` fetches one\n";
 }
 
 std::string list_as_json(const std::vector<ModelEntry>& entries) {
@@ -216,7 +213,7 @@ void add_models(CLI::App& app, Context& context) {
   list_verb->callback(
       [&context, options] { context.run = [&context, options] { list(context, *options); }; });
   CLI::App* info_verb =
-      add_verb(*models, context, "info", "What a model is made of", "regard models info minilm");
+      add_verb(*models, context, "info", "What a model is made of", "regard models info lesson");
   info_verb->add_option("MODEL", options->model,
                         "Model folder or name; the default one unless given");
   info_verb->add_option("--model", options->model, "The same");

@@ -276,11 +276,11 @@ class Answers(ServerTest):
             status, _, data = self.server.ask("GET", self.path("export", head="L0H0", **more))
             self.assertEqual(status, 200, data[:200])
 
-    def test_models_are_those_of_the_cache_by_name(self):
+    def test_models_are_the_programs_own_and_those_of_the_cache(self):
         answer = self.server.json("GET", "/api/models")
         self.assertEqual(answer["chosen"], "tiny")
         self.assertEqual([(one["name"], one["opens"], one["layers"], one["heads"])
-                          for one in answer["models"]], [("tiny", True, 4, 2)])
+                          for one in answer["models"]], [("lesson", True, 3, 4), ("tiny", True, 4, 2)])
 
     def test_a_pair_and_a_cut_text_run(self):
         trace = self.server.run(model="tiny", text="w5 w9", pair="w4")

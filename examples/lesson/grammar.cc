@@ -225,7 +225,7 @@ void Grammar::put_main(const Frame& frame, const Verb& verb, bool done, bool pas
 
 void Grammar::put_reason(const Phrase& antecedent, const Reason& reason, bool fronted) {
   if (repeat_) {
-    put_noun(antecedent, Tag::kPronoun, true);
+    put(antecedent.text(), Tag::kPronoun);
   } else {
     put(antecedent.pronoun, Tag::kPronoun);
   }
@@ -294,11 +294,8 @@ Document Grammar::make(const Style& style) {
   style_ = style;
   document_ = {};
   keep_article_ = 1;
-  repeat_ = false;
-  if (random_.chance(style.few_articles)) {
-    keep_article_ = random_.chance(0.5) ? 0.0 : 0.6;
-    repeat_ = random_.chance(style.repeat);
-  }
+  if (random_.chance(style.few_articles)) keep_article_ = random_.chance(0.5) ? 0.0 : 0.6;
+  repeat_ = random_.chance(style.repeat);
   if (!random_.chance(style.pronoun_documents)) {
     put_ordinary();
     if (random_.chance(0.5)) put_ordinary();

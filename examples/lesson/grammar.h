@@ -49,14 +49,14 @@ struct Document {
 
 // What a corpus is made of; the defaults are the training corpus.
 struct Style {
-  double pronoun_documents = 0.85;  // the others are ordinary sentences
-  double role_frames = 0.4;
+  double pronoun_documents = 0.9;  // the others are ordinary sentences
+  double role_frames = 0.7;
   double extra_sentence = 0.12;
   double distractors = 0.6;  // one or two, in adjuncts
   double adjuncts = 1;       // factor on everything that lengthens a sentence
   double passive = 0.2, fronted = 0.12;
   double few_articles = 0.7;  // half of these lose all, half each with 0.4
-  double repeat = 0.5;        // of these documents: the noun in place of the pronoun
+  double repeat = 0.7;        // the noun, without article, in place of the pronoun
   bool same_pronoun = false;  // subject and object take one pronoun
   bool want_distractor = false;
   int least_distance = 1, most_distance = 22;

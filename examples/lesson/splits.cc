@@ -41,6 +41,8 @@ std::vector<Split> splits() {
   test.pronoun_documents = 1;
   test.extra_sentence = 0;
   test.few_articles = 0;
+  test.repeat = 0;
+  test.role_frames = 0.4;
   test.same_pronoun = true;
   Style clauses = test, distractors = test, far = test;
   clauses.clauses = {"since", "since", "while", ":", "-"};

@@ -106,6 +106,18 @@ TEST_F(CheckpointFolder, WithOneFileOpensAsFolderAndAsFile) {
   }
 }
 
+TEST_F(CheckpointFolder, OpensFromMemoryAsFromAFile) {
+  shard("model.safetensors", "w");
+  const MappedFile file = MappedFile::open(in("model.safetensors"));
+  const std::vector<std::byte> bytes(file.bytes().begin(), file.bytes().end());
+  const auto carried = SafetensorsFile::read(MappedFile::of_memory("carried", bytes));
+  EXPECT_EQ(carried.at("w", DType::kF32, Shape{2}).f32()[1], 2.0f);
+  EXPECT_EQ(carried.bytes(), bytes.size());
+  const auto begin = std::span(bytes).first(9);
+  EXPECT_THAT(error_of([&] { SafetensorsFile::read(MappedFile::of_memory("cut short", begin)); }),
+              HasSubstr("cut short"));
+}
+
 TEST_F(CheckpointFolder, FollowsLinksAsInTheHubCache) {
   shard("blob", "w");
   fs::create_symlink("blob", in("model.safetensors"));

@@ -118,7 +118,12 @@ bool fits(std::span<const std::int64_t> pattern, const Shape& shape) {
 }  // namespace
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
-  SafetensorsFile result(MappedFile::open(path));
+  return read(MappedFile::open(path));
+}
+
+SafetensorsFile SafetensorsFile::read(MappedFile file) {
+  SafetensorsFile result(std::move(file));
+  const std::string& path = result.path();
   const std::string_view header = header_of(result.file_);
   const std::uint64_t begin = kLengthBytes + header.size();
   const std::uint64_t data_size = result.file_.bytes().size() - begin;

@@ -23,6 +23,7 @@ namespace regard {
 class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::string& path);
+  static SafetensorsFile read(MappedFile file);
 
   const std::string& path() const { return file_.path(); }
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }

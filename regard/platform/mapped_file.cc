@@ -44,6 +44,15 @@ MappedFile MappedFile::open(const std::string& path) {
     throw Error::at(path, "", "a file that can be mapped", std::strerror(errno));
   }
   file.data_ = static_cast<const std::byte*>(data);
+  file.mapped_ = true;
+  return file;
+}
+
+MappedFile MappedFile::of_memory(const std::string& name, std::span<const std::byte> bytes) {
+  MappedFile file;
+  file.path_ = name;
+  file.data_ = bytes.data();
+  file.size_ = bytes.size();
   return file;
 }
 
@@ -53,11 +62,12 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(mapped_, other.mapped_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (mapped_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 void MappedFile::will_need(std::size_t begin, std::size_t end) const {

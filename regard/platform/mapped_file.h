@@ -15,6 +15,8 @@ class MappedFile {
   // Maps a regular file. Throws Error (file, why) when it is missing, a folder or unreadable. An
   // empty file gives an empty span.
   static MappedFile open(const std::string& path);
+  // Bytes that are in memory anyway and outlive this, under a name for errors.
+  static MappedFile of_memory(const std::string& name, std::span<const std::byte> bytes);
 
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
@@ -31,6 +33,7 @@ class MappedFile {
   std::string path_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  bool mapped_ = false;
 };
 
 // The whole file as a string, up to `limit` bytes; larger files are an Error. For small text files.

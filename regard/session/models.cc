@@ -10,6 +10,7 @@
 #include "regard/model/model.h"
 #include "regard/platform/error.h"
 #include "regard/platform/mapped_file.h"
+#include "regard/session/builtin_model.h"
 #include "regard/session/hub_cache.h"
 #include "regard/session/session.h"
 #include "regard/tokenizer/gguf_vocabulary.h"
@@ -118,6 +119,7 @@ ModelEntry describe(const std::string& name, const std::function<std::string()>&
 std::string Session::resolve(const std::string& model) const {
   std::string name = !model.empty() ? model : settings().model;
   if (name.empty()) name = kDefaultModel;
+  if (name == kBuiltinModel) return name;
   const bool fallback = name == kDefaultModel;
   if (!fallback && is_folder(name)) return place_in(name);
   if (!fallback && exists(name)) {
@@ -150,8 +152,8 @@ std::string Session::resolve(const std::string& model) const {
                     name));
   if (fallback)
     throw Error(fmt::format(
-        "model minilm: expected the folder {}, found nothing; ./try fetches it once, or name "
-        "another model with --model",
+        "model minilm: expected the folder {}, found nothing; ./try fetches it once, --model "
+        "lesson is in the program, or name another model with --model",
         fmt::join(sought, " or ")));
   if (!hub) throw Error::at(name, "", "a model folder or file", "nothing of that name");
   throw Error(
@@ -174,6 +176,15 @@ std::vector<ModelEntry> Session::list_models() const {
     }
   std::sort(entries.begin(), entries.end(),
             [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
+  const ModelSpec spec = builtin_model_spec();
+  entries.insert(entries.begin(), {.name = std::string(kBuiltinModel),
+                                   .path = "in the program",
+                                   .note = {},
+                                   .opens = true,
+                                   .architecture = spec.architecture,
+                                   .layers = spec.layers,
+                                   .heads = spec.heads,
+                                   .bytes = builtin_model_bytes()});
   const std::string& hub = settings().hub.cache_folder;
   for (const HubId& id : list_references(hub))
     entries.push_back(

@@ -16,6 +16,8 @@
 #include "regard/platform/mapped_file.h"
 #include "regard/platform/utf8.h"
 #include "regard/render/data.h"
+#include "regard/session/builtin_model.h"
+#include "regard/session/model_notes.h"
 #include "regard/session/model_title.h"
 #include "regard/tokenizer/gguf_vocabulary.h"
 
@@ -117,6 +119,16 @@ std::vector<std::string> read_labels(const std::string& path, std::vector<std::s
   return labels;
 }
 
+// What the model's regard.json says; nothing when there is none.
+ModelNotes notes_of(const std::string& folder) {
+  if (folder == kBuiltinModel)
+    return read_model_notes(builtin_model_notes(), folder + "/regard.json");
+  const std::string file = folder + "/regard.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return {};
+  return read_model_notes(read_text_file(file, std::size_t{1} << 20), file);
+}
+
 }  // namespace
 
 Token token_of(std::int64_t id, const Tokenizer* tokenizer) {
@@ -158,18 +170,23 @@ std::shared_ptr<const Model> Session::open_model(const std::string& model, bool 
   const std::string folder = resolve(model);
   State::OpenedModel& place = untrained ? state_->untrained : state_->trained;
   if (place.model == nullptr || place.folder != folder)
-    place = {folder, std::make_shared<const Model>(Model::open(folder, untrained))};
+    place = {folder, std::make_shared<const Model>(folder == kBuiltinModel
+                                                       ? open_builtin_model(untrained)
+                                                       : Model::open(folder, untrained))};
   return place.model;
 }
 
 std::shared_ptr<const Tokenizer> Session::open_tokenizer(const std::string& model, bool target) {
   std::string folder = resolve(model);
+  const bool builtin = folder == kBuiltinModel;
   // Weights named by themselves stand beside their tokenizer; a GGUF file holds its own.
-  if (!folder.ends_with(".gguf") && !std::filesystem::is_directory(folder))
+  if (!builtin && !folder.ends_with(".gguf") && !std::filesystem::is_directory(folder))
     folder = (std::filesystem::path(folder).parent_path() / ".").string();
   State::Opened& opened = target ? state_->target : state_->source;
   if (opened.tokenizer != nullptr && opened.folder == folder) return opened.tokenizer;
-  if (folder.ends_with(".gguf")) {
+  if (builtin) {
+    opened.tokenizer = std::make_shared<const Tokenizer>(open_builtin_tokenizer());
+  } else if (folder.ends_with(".gguf")) {
     const GgufFile file = GgufFile::open(folder);
     if (!file.find("tokenizer.ggml.model")) return nullptr;
     opened.tokenizer =
@@ -190,7 +207,10 @@ Trace Session::encode(const RunRequest& request) {
 Trace Session::encode(const RunRequest& request, const Tokenizer* tokenizer) {
   Trace trace;
   const std::string folder = resolve(request.model);
-  trace.model = model_title(folder);
+  trace.model = folder == kBuiltinModel ? folder : model_title(folder);
+  const ModelNotes notes = notes_of(folder);
+  trace.preferred = notes.default_heads;
+  trace.preferred_why = notes.why;
 
   if (request.use_ids) {
     if (request.ids.empty()) throw Error("ids: expected at least one token id, found none");
@@ -220,6 +240,9 @@ Trace Session::encode(const RunRequest& request, const Tokenizer* tokenizer) {
           fmt::format("{}: expected at least one token, found only white space and control "
                       "characters",
                       sequence == 0 ? "text" : "second text"));
+  if (!notes.made_for.empty())
+    for (std::string& note : note_unknown_words(trace, notes))
+      trace.notes.push_back(std::move(note));
   return trace;
 }
 

@@ -60,6 +60,7 @@ struct ViewRequest {
   std::optional<int> layer, head;  // narrow the choice; both: that head
   std::vector<HeadId> heads;       // these heads, in this order
   bool mean = false;               // the mean of the heads that the above allows
+  bool one_head = false;           // of a mean that the model's makers chose, one of its heads
   bool all_heads = false;          // every head that the above allows
   bool specials = true;            // show special tokens
   std::optional<double> keep_mass;

@@ -150,6 +150,41 @@ TEST_F(MatricesTest, TheMeanOfHeadsIsTheirMean) {
   EXPECT_EQ(view.heads[0].weights, (std::vector<float>{0.625f, 0.375f, 0.25f, 0.75f}));
 }
 
+TEST_F(MatricesTest, WhatTheModelsMakersChoseIsShownUnlessAnotherHeadIsAskedFor) {
+  Trace made = trace();
+  made.preferred = {{1, 0}, {1, 1}};
+  made.preferred_why = "chosen elsewhere";
+  const Session session{Settings{}};
+  const View usual = session.view(made, {});
+  ASSERT_EQ(usual.heads.size(), 1u);
+  EXPECT_EQ(usual.heads[0].of, (std::vector<HeadId>{{1, 0}, {1, 1}}));
+  EXPECT_EQ(usual.heads[0].weights, (std::vector<float>{0.625f, 0.375f, 0.25f, 0.75f}));
+  EXPECT_EQ(usual.heads[0].why, "chosen elsewhere");
+  ViewRequest request;
+  request.heads = {{0, 0}};
+  EXPECT_EQ(session.view(made, request).heads[0].id, (HeadId{0, 0}));
+  made.preferred = {{1, 1}};
+  EXPECT_EQ(session.view(made, {}).heads[0].id, (HeadId{1, 1}));
+  // A trace that was recorded without that head.
+  made.preferred = {{7, 1}};
+  EXPECT_NE(session.view(made, {}).heads[0].why, "chosen elsewhere");
+}
+
+TEST_F(MatricesTest, AllHeadsAreHeadsWhateverTheModelsMakersChose) {
+  Trace made = trace();
+  made.preferred = {{1, 0}, {1, 1}};
+  ViewRequest request;
+  request.all_heads = true;
+  const View view = Session{Settings{}}.view(made, request);
+  EXPECT_EQ(view.heads.size(), made.heads().size());
+  for (const HeadMap& map : view.heads) EXPECT_TRUE(map.id.has_value());
+  request.all_heads = false;
+  request.one_head = true;
+  const View one = Session{Settings{}}.view(made, request);
+  ASSERT_EQ(one.heads.size(), 1u);
+  EXPECT_EQ(one.heads[0].id.value().layer, 1);
+}
+
 TEST_F(MatricesTest, HeadsAskedForKeepTheirOrder) {
   const Trace made = trace();
   ViewRequest request;
@@ -216,11 +251,11 @@ TEST_F(FolderTest, AModelThatCannotBeOpenedIsListedWithTheReason) {
   std::filesystem::create_directories(folder_ / "models" / "broken");
   write("models/broken/config.json", "{");
   const std::vector<ModelEntry> entries = Session{settings}.list_models();
-  ASSERT_EQ(entries.size(), 1u);
-  EXPECT_EQ(entries[0].name, "broken");
-  EXPECT_FALSE(entries[0].opens);
-  EXPECT_EQ(entries[0].bytes, 1);
-  EXPECT_NE(entries[0].note, "");
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[1].name, "broken");
+  EXPECT_FALSE(entries[1].opens);
+  EXPECT_EQ(entries[1].bytes, 1);
+  EXPECT_NE(entries[1].note, "");
 }
 
 TEST(VersionTest, NamesCommitInstructionSetAndLibraries) {

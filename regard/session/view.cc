@@ -98,11 +98,26 @@ namespace {
 constexpr std::int64_t kPooledSize = 128;  // rows and columns of a pooled map
 constexpr std::size_t kMostAttended = 48;  // units shown of a long row
 
-// The maps to show: heads one by one or, when `mean`, all in one; the chosen one first.
+// A map to show: a head or, when `mean`, several in one.
 struct Shown {
-  std::vector<std::vector<HeadId>> maps;
-  std::vector<std::string> why;  // of each
+  std::vector<HeadId> ids;
+  std::string why;
+  bool mean = false;
 };
+
+// Whether to show what the model's makers chose: it is all there, and nothing else is asked for.
+bool is_preferred(const Trace& trace, const ViewRequest& request) {
+  return !trace.preferred.empty() && !request.mean && request.heads.empty() && !request.layer &&
+         !request.head &&
+         std::all_of(trace.preferred.begin(), trace.preferred.end(),
+                     [&](HeadId id) { return trace.has(id); });
+}
+
+std::string names_of(const std::vector<HeadId>& ids) {
+  std::string names;
+  for (const HeadId id : ids) names += (names.empty() ? "" : " and ") + to_string(id);
+  return names;
+}
 
 // The units that are no special tokens, or all.
 Kept without_specials(const View& view, bool specials) {
@@ -121,10 +136,10 @@ std::string size_of(const View& view) {
 }
 
 // Of a long map what unit `row` attends to most.
-void show_row(const Trace& trace, const Shown& shown, std::int64_t row, View* view) {
+void show_row(const Trace& trace, const std::vector<Shown>& shown, std::int64_t row, View* view) {
   double held = 0;
   const std::vector<std::int64_t> chosen =
-      most_attended(trace, shown.maps.front(), view->axes(), row, kMostAttended, &held);
+      most_attended(trace, shown.front().ids, view->axes(), row, kMostAttended, &held);
   const std::size_t count = view->columns().units.size();
   Kept keep{std::vector<bool>(view->units.size(), false), std::vector<bool>(count, false)};
   keep.rows[static_cast<std::size_t>(row)] = true;
@@ -134,7 +149,7 @@ void show_row(const Trace& trace, const Shown& shown, std::int64_t row, View* vi
     keep.rows = keep.columns;
   }
   std::vector<HeadMap> maps;
-  for (const auto& ids : shown.maps) maps.push_back(partial_map(trace, ids, view->axes(), keep));
+  for (const Shown& one : shown) maps.push_back(partial_map(trace, one.ids, view->axes(), keep));
   const std::string word = view->units[static_cast<std::size_t>(row)].text;
   keep_units(view, keep);
   view->heads = std::move(maps);
@@ -145,12 +160,12 @@ void show_row(const Trace& trace, const Shown& shown, std::int64_t row, View* vi
 
 // Fills view->heads with maps that are too large to hold.
 void show_large(const Trace& trace, const ViewRequest& request, std::optional<std::int64_t> row,
-                const Shown& shown, View* view) {
+                const std::vector<Shown>& shown, View* view) {
   if (request.stream) {
     const Kept keep = without_specials(*view, request.specials);
     std::vector<HeadMap> maps;
-    for (const auto& ids : shown.maps)
-      maps.push_back(streamed_map(trace, ids, view->axes(), keep, request.keep_mass));
+    for (const Shown& one : shown)
+      maps.push_back(streamed_map(trace, one.ids, view->axes(), keep, request.keep_mass));
     keep_units(view, keep);
     view->heads = std::move(maps);
     return;
@@ -162,9 +177,9 @@ void show_large(const Trace& trace, const ViewRequest& request, std::optional<st
                     size_of(*view)));
   if (row) return show_row(trace, shown, *row, view);
   const std::string count = size_of(*view);
-  for (const auto& ids : shown.maps)
-    view->heads.push_back(request.mean ? pooled_mean(trace, ids, kPooledSize)
-                                       : pooled_map(trace, ids.front(), kPooledSize));
+  for (const Shown& one : shown)
+    view->heads.push_back(one.mean ? pooled_mean(trace, one.ids, kPooledSize)
+                                   : pooled_map(trace, one.ids.front(), kPooledSize));
   view->level = Level::kToken;
   view->links.clear();  // they are between words, which are not shown
   view->units = runs_of_tokens(trace, kPooledSize);
@@ -172,7 +187,7 @@ void show_large(const Trace& trace, const ViewRequest& request, std::optional<st
   view->notes.push_back(fmt::format(
       "{} units are too many to show at once: each cell is the {} weight of {} x {} tokens (the "
       "last ones of more); --word shows one unit's row, `regard tile` any part",
-      count, request.mean ? "mean" : "largest", view->units.front().tokens.size(),
+      count, shown.front().mean ? "mean" : "largest", view->units.front().tokens.size(),
       view->columns().units.front().tokens.size()));
   if (!request.specials) view->notes.push_back("special tokens are pooled with the others");
 }
@@ -210,18 +225,23 @@ View Session::view(const Trace& trace, const ViewRequest& request,
     if (both) choice = of_links;
   }
 
-  Shown shown;
+  std::vector<Shown> shown;
   const auto add = [&](std::vector<HeadId> ids, std::string why) {
-    shown.maps.push_back(std::move(ids));
-    shown.why.push_back(std::move(why));
+    shown.push_back({std::move(ids), std::move(why), false});
   };
   if (request.mean) {
     add(allowed, "asked for");
+    shown.back().mean = true;
     view.notes.push_back(fmt::format("the mean of {} heads", allowed.size()));
   } else if (!request.heads.empty()) {
     for (const HeadId id : request.heads) add({id}, "asked for");
   } else if (allowed.size() == 1) {
     add(allowed, all.size() == 1 ? "the only head there is" : "asked for");
+  } else if (is_preferred(trace, request)) {
+    std::vector<HeadId> ids = trace.preferred;
+    if (request.one_head || request.all_heads) ids.resize(1);
+    shown.push_back({ids, trace.preferred_why, ids.size() > 1});
+    if (ids.size() > 1) view.notes.push_back(fmt::format("the mean of {}", names_of(ids)));
   } else {
     if (row) {
       const std::vector<Link> best = strongest_links(trace, allowed, view.axes(), 1, row, cancel);
@@ -235,21 +255,21 @@ View Session::view(const Trace& trace, const ViewRequest& request,
     }
     if (!choice) choice = choose_head(trace, allowed, {view.words, view.columns().words}, cancel);
     add({choice->head}, choice->why);
-    if (request.all_heads)
-      for (const HeadId id : allowed)
-        if (id != choice->head) add({id}, "asked for");
   }
+  if (request.all_heads && !request.mean && request.heads.empty())
+    for (const HeadId id : allowed)
+      if (shown.front().ids != std::vector{id}) add({id}, "asked for");
 
   const bool large =
-      too_large_to_hold(view.units.size(), view.columns().units.size(), shown.maps.size());
+      too_large_to_hold(view.units.size(), view.columns().units.size(), shown.size());
   if (large) {
     show_large(trace, request, row, shown, &view);
   } else {
-    for (const auto& ids : shown.maps)
-      view.heads.push_back(request.mean ? mean_map(trace, ids, view.axes())
-                                        : head_map(trace, ids.front(), view.axes()));
+    for (const Shown& one : shown)
+      view.heads.push_back(one.mean ? mean_map(trace, one.ids, view.axes())
+                                    : head_map(trace, one.ids.front(), view.axes()));
   }
-  for (std::size_t i = 0; i < shown.why.size(); ++i) view.heads[i].why = shown.why[i];
+  for (std::size_t i = 0; i < shown.size(); ++i) view.heads[i].why = shown[i].why;
 
   if (!request.specials && (!large || request.stream)) {
     if (!large) keep_units(&view, without_specials(view, false));

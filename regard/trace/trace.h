@@ -85,6 +85,9 @@ class Trace : public TokenSide {
   std::optional<TokenSide> keys_side;  // of kCross only: the encoder's tokens
   std::vector<std::string> notes;      // what the reader should know (bytes replaced, truncated)
   std::map<int, LayerTrace> layers;    // by layer
+  // The view that the model's makers chose, one head or the mean of several; empty: none.
+  std::vector<HeadId> preferred;
+  std::string preferred_why;  // one clause
 
   // The side of the columns: the rows' own unless there is another.
   const TokenSide& columns() const { return keys_side ? *keys_side : *this; }

@@ -25,6 +25,7 @@ class Reader {
     trace.file = file_->path();
     trace.model = text_of_metadata("regard.model");
     read_notes(&trace);
+    read_preferred(&trace);
     read_sides(&trace);
     trace.generated = read_generated(static_cast<std::int64_t>(trace.tokens.size()));
     for (const auto& [name, tensor] : file_->tensors()) {
@@ -87,6 +88,18 @@ class Reader {
     if (error != std::errc{} || end != text.data() + text.size() || count < 0 || count > tokens)
       fail("regard.generated", fmt::format("0 to {}, the tokens that there are", tokens), text);
     return count;
+  }
+
+  void read_preferred(Trace* trace) const {
+    const auto found = file_->metadata().find("regard.preferred");
+    if (found == file_->metadata().end()) return;
+    const auto document = JsonDocument::parse(found->second, file_->path() + ": regard.preferred");
+    document.root().at("heads").for_each_element([&](std::size_t, Json name) {
+      const std::optional<HeadId> id = head_named(name.string());
+      if (!id) throw name.wrong("a head, as L3H1");
+      trace->preferred.push_back(*id);
+    });
+    trace->preferred_why = document.root().at("why").string();
   }
 
   std::string bytes(std::string_view name) const {

@@ -32,6 +32,8 @@ struct Small {
     trace.pair = "b";
     trace.notes = {"one note"};
     trace.generated = 1;
+    trace.preferred = {{0, 1}, {1, 0}};
+    trace.preferred_why = "so its makers \"say\"";
     trace.tokens = {{5, "n\xc3\xa9", {0, 3}, 0, 0, false}, {6, "[SEP]", {0, 0}, -1, 1, true}};
     trace.key_valid = {1, 0};
     LayerTrace layer;
@@ -123,6 +125,8 @@ TEST(TraceFile, ComesBackAsItWas) {
   EXPECT_EQ(SafetensorsFile::open(path).metadata().at("regard.format"), "1");
   EXPECT_EQ(back.notes, small.trace.notes);
   EXPECT_EQ(back.generated, 1);
+  EXPECT_EQ(back.preferred, small.trace.preferred);
+  EXPECT_EQ(back.preferred_why, small.trace.preferred_why);
   EXPECT_EQ(back.key_valid, small.trace.key_valid);
   ASSERT_EQ(back.tokens.size(), 2u);
   EXPECT_EQ(back.tokens[0].text, "n\xc3\xa9");

@@ -100,6 +100,12 @@ void add_metadata(const Trace& trace, std::map<std::string, std::string>* metada
     notes += (notes.size() > 1 ? ", " : "") + json_quoted(note);
   (*metadata)["regard.notes"] = notes + "]";
   if (trace.generated > 0) (*metadata)["regard.generated"] = std::to_string(trace.generated);
+  if (trace.preferred.empty()) return;
+  std::string heads;
+  for (const HeadId id : trace.preferred)
+    heads += (heads.empty() ? "" : ", ") + json_quoted(to_string(id));
+  (*metadata)["regard.preferred"] =
+      fmt::format("{{\"heads\": [{}], \"why\": {}}}", heads, json_quoted(trace.preferred_why));
 }
 
 void fill(const Trace& trace, Parts* parts) {

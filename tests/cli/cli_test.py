@@ -422,7 +422,7 @@ class GoldenTest(CliTest):
         answer = json.loads(self.good("models", "list", "--format", "json",
                                       REGARD_CACHE=self.path("cache")))
         entries = {entry["name"]: entry for entry in answer["models"]}
-        self.assertEqual(set(entries), {"tiny", "empty"})
+        self.assertEqual(set(entries), {"lesson", "tiny", "empty"})
         self.assertTrue(entries["tiny"]["opens"])
         self.assertEqual(entries["tiny"]["layers"], self.shape[0])
         self.assertFalse(entries["empty"]["opens"])
@@ -815,7 +815,7 @@ class UseTest(CliTest):
         self.bad(1, "show", "models", "--model", self.path("none"), says=["none"])
 
     def test_a_missing_model_says_where_it_was_sought(self):
-        self.bad(1, "show", "a", says=["models/minilm", "./try"])
+        self.bad(1, "show", "a", says=["models/minilm", "./try", "lesson"])
         self.bad(1, "show", "a", "--model", "nobody", says=["nobody"])
         self.bad(1, "show", "a", "--model", "/dev/null", says=["/dev/null"])
 
@@ -830,8 +830,26 @@ class UseTest(CliTest):
     def test_without_a_cache_folder_the_list_says_how_to_name_one(self):
         self.assertIn(b"REGARD_CACHE", self.good("models", "list", HOME=""))
 
-    def test_an_empty_cache_lists_no_model(self):
-        self.assertEqual(json.loads(self.good("models", "list", "--format", "json"))["models"], [])
+    def test_an_empty_cache_lists_the_model_of_the_program(self):
+        models = json.loads(self.good("models", "list", "--format", "json"))["models"]
+        self.assertEqual([(model["name"], model["opens"]) for model in models], [("lesson", True)])
+
+    def test_the_model_of_the_program_needs_no_file(self):
+        lesson = ("--model", "lesson")
+        for said, antecedent, why in ((SENTENCE, "animal", "tired"),
+                                      (SENTENCE.replace("tired", "wide"), "street", "wide")):
+            answer = json.loads(self.good("show", said, *lesson, "--format", "json", HOME=""))
+            self.assertEqual(answer["model"], "lesson")
+            texts = [word["text"] for word in answer["words"]]
+            row = answer["heads"][0]["weights"][texts.index("it")]
+            strongest = sorted(range(len(row)), key=lambda i: -row[i])[:2]
+            self.assertEqual({texts[i] for i in strongest}, {antecedent, why})
+        for word in ("it", "tired", "The"):
+            self.assertIn(b"(attends from): " + word.lower().encode(),
+                          self.good("explain", SENTENCE, *lesson, "--word", word))
+        self.good("show", SENTENCE, *lesson, "--all-heads")
+        for suffix in ("png", "html"):
+            self.good("show", SENTENCE, *lesson, "-o", self.path(f"lesson.{suffix}"))
 
 
 @unittest.skipUnless(MINILM, "REGARD_MINILM does not name the folder of all-MiniLM-L6-v2")

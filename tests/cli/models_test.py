@@ -249,7 +249,7 @@ class FindingTest(ModelsTest):
         shutil.copytree(MODEL, self.path(".cache", "regard", "models", "mine"))
         models = {entry["name"]: entry for entry in
                   json.loads(self.good("models", "list", "--format", "json"))["models"]}
-        self.assertEqual(sorted(models), ["mine", "org/broken", "org/name"])
+        self.assertEqual(sorted(models), ["lesson", "mine", "org/broken", "org/name"])
         for name in ("mine", "org/name"):
             self.assertTrue(models[name]["opens"], models[name])
             self.assertEqual(models[name]["architecture"], "bert")
@@ -264,7 +264,7 @@ class FindingTest(ModelsTest):
     def test_a_folder_with_one_gguf_file_is_listed_by_its_metadata(self):
         os.makedirs(self.path(".cache", "regard", "models", "types"))
         shutil.copy(GGUF, self.path(".cache", "regard", "models", "types"))
-        entry = json.loads(self.good("models", "list", "--format", "json"))["models"][0]
+        entry = json.loads(self.good("models", "list", "--format", "json"))["models"][1]
         self.assertEqual(entry["name"], "types")
         self.assertFalse(entry["opens"])
         self.assertIn("general.architecture", entry["note"])

@@ -155,7 +155,7 @@ class TwoStacksTest(CliTest):
         os.symlink(os.path.abspath(self.model), self.path("cache/models/mine"))
         settings = {"REGARD_CACHE": self.path("cache")}
         entry = json.loads(self.good("models", "list", "--format", "json",
-                                     **settings))["models"][0]
+                                     **settings))["models"][1]
         self.assertEqual((entry["decoder_layers"], entry["decoder_heads"]), cross)
         self.assertIn("--ids", entry["note"])
         self.assertIn("2+2", self.good("models", "list", **settings).decode())
