@@ -441,36 +441,44 @@ TEST_P(Forward, ACancelledPassThrows) {
   }
 }
 
-// Longer than 512 blocks of 64, so that the overview's columns join groups whose references differ.
+// Longer than 512 blocks of 128, which the kernel takes at once, so that the overview's columns
+// join groups whose references differ: maxima go on growing, or jump by 9 within a column.
 TEST_P(Forward, OverviewOfALongTextEqualsItsRows) {
-  const std::int64_t keys = 64 * 512 + 700, queries = 70, dim = 4;
-  const auto query = kernels::normal_floats(queries * dim, 5, 2.0f);
-  auto key = kernels::normal_floats(keys * dim, 6, 1.0f);
-  for (std::size_t i = 0; i < key.size(); ++i)  // maxima that go on growing
-    key[i] *= 1.0f + 3.0f * static_cast<float>(i) / static_cast<float>(key.size());
+  const std::int64_t keys = 128 * 512 + 700, queries = 70, dim = 4;
   const std::int64_t edge = overview_edge(keys), columns = (keys + edge - 1) / edge;
-  ASSERT_EQ(edge, 128);
-  std::vector<float> out(query.size()), sum(static_cast<std::size_t>(columns)), top(sum);
-  std::vector<double> lse(static_cast<std::size_t>(queries));
-  AttentionInput in;
-  in.query = query.data(), in.key = in.value = key.data();
-  in.heads = in.kv_heads = 1, in.queries = queries, in.keys = keys, in.dim = in.value_dim = dim;
-  in.score.causal = true;
-  attention_forward(in, {out.data(), lse.data(), sum.data(), top.data()});
-  HeadView head = in.head(0);
-  head.lse = lse.data();
-  std::vector<double> sums(sum.size()), tops(sum.size());
-  for (std::int64_t q = 0; q < queries; ++q)
-    for (std::int64_t k = 0; k < keys; ++k) {
-      const double weight =
-          std::exp(reference_logit(head, q, k) - lse[static_cast<std::size_t>(q)]);
-      sums[static_cast<std::size_t>(k / edge)] += weight;
-      tops[static_cast<std::size_t>(k / edge)] =
-          std::max(tops[static_cast<std::size_t>(k / edge)], weight);
+  ASSERT_EQ(edge, 192);
+  const std::int64_t there = ((columns - 3) * edge / 128 + 1) * 128;  // within a column
+  for (const bool jump : {false, true}) {
+    auto query = kernels::normal_floats(queries * dim, 5, jump ? 0.3f : 2.0f);
+    auto key = kernels::normal_floats(keys * dim, 6, 1.0f);
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      const auto k = static_cast<std::int64_t>(i) / dim;
+      key[i] *= 1.0f + 3.0f * static_cast<float>(i) / static_cast<float>(key.size());
+      if (jump && i % dim == 0) key[i] = k >= there ? 18.0f : 0.0f;
     }
-  for (std::size_t c = 0; c < sums.size(); ++c) {
-    ASSERT_NEAR(sum[c], sums[c], 1e-5 * (1 + sums[c])) << c;
-    ASSERT_NEAR(top[c], tops[c], 1e-5) << c;
+    for (std::size_t i = 0; jump && i < query.size(); i += dim) query[i] = 1;
+    std::vector<float> out(query.size()), sum(static_cast<std::size_t>(columns)), top(sum);
+    std::vector<double> lse(static_cast<std::size_t>(queries));
+    AttentionInput in;
+    in.query = query.data(), in.key = in.value = key.data();
+    in.heads = in.kv_heads = 1, in.queries = queries, in.keys = keys, in.dim = in.value_dim = dim;
+    in.score.causal = true;
+    attention_forward(in, {out.data(), lse.data(), sum.data(), top.data()});
+    HeadView head = in.head(0);
+    head.lse = lse.data();
+    std::vector<double> sums(sum.size()), tops(sum.size());
+    for (std::int64_t q = 0; q < queries; ++q)
+      for (std::int64_t k = 0; k < keys; ++k) {
+        const double weight =
+            std::exp(reference_logit(head, q, k) - lse[static_cast<std::size_t>(q)]);
+        sums[static_cast<std::size_t>(k / edge)] += weight;
+        tops[static_cast<std::size_t>(k / edge)] =
+            std::max(tops[static_cast<std::size_t>(k / edge)], weight);
+      }
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      ASSERT_NEAR(sum[c], sums[c], 1e-5 * (1 + sums[c])) << c;
+      ASSERT_NEAR(top[c], tops[c], 1e-5) << c;
+    }
   }
 }
 
