@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "apps/server/place.h"
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
 #include "regard/session/page.h"
@@ -311,14 +312,8 @@ void Api::start_run(const Request& request, Exchange& exchange) {
 }
 
 void Api::follow_run(const std::string& id, Exchange& exchange) {
-  struct Count {
-    std::atomic<int>& open;
-    const bool granted;
-    explicit Count(std::atomic<int>& counter)
-        : open(counter), granted(counter.fetch_add(1) < kMostStreams) {}
-    ~Count() { open.fetch_sub(1); }
-  } count(streams_);
-  if (!count.granted)
+  const Place place(&streams_, kMostStreams);
+  if (!place.granted())
     throw Failure{
         503, fmt::format("{} runs are being followed; close a page or try again", kMostStreams)};
   RunStatus status = runs_.wait(id, 0, std::chrono::milliseconds(0));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "apps/server/http_message.h"
+#include "apps/server/place.h"
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
 #include "regard/session/http.h"
@@ -37,14 +38,8 @@ std::string Assistant::ask(const std::string& question, const std::string& facts
                            const std::string& language, const CancelToken* cancel) {
   if (options_.url.empty())
     throw Failure{404, "no language model is set up; `regard serve --ask-url` names one"};
-  struct Count {
-    std::atomic<int>& open;
-    const bool granted;
-    explicit Count(std::atomic<int>& counter)
-        : open(counter), granted(counter.fetch_add(1) < kMostAtOnce) {}
-    ~Count() { open.fetch_sub(1); }
-  } count(open_);
-  if (!count.granted) throw Failure{503, "too many questions at once; try again"};
+  const Place place(&open_, kMostAtOnce);
+  if (!place.granted()) throw Failure{503, "too many questions at once; try again"};
 
   HttpRequest request;
   request.url = options_.url;
