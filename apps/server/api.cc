@@ -11,6 +11,7 @@
 #include "apps/server/place.h"
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/session/builtin_model.h"
 #include "regard/session/page.h"
 
 namespace regard::server {
@@ -258,8 +259,9 @@ std::vector<ModelEntry> Api::known_models(std::string* chosen) {
     try {
       const std::string path = session_.resolve(options_.model);
       for (const ModelEntry& entry : models_)
-        if (chosen_.empty() && (entry.name == options_.model || path == entry.path ||
-                                path.starts_with(entry.path + "/")))
+        if (chosen_.empty() &&
+            (entry.name == options_.model || path == entry.path ||
+             (entry.path != kBuiltinModel && path.starts_with(entry.path + "/"))))
           chosen_ = entry.name;
       if (chosen_.empty()) {  // named on the command line, and in no cache
         const auto model = Model::open(path);

@@ -282,6 +282,11 @@ class Answers(ServerTest):
         self.assertEqual([(one["name"], one["opens"], one["layers"], one["heads"])
                           for one in answer["models"]], [("lesson", True, 3, 4), ("tiny", True, 4, 2)])
 
+    def test_the_programs_own_model_runs(self):
+        trace = self.server.run(model="lesson", text="The animal was tired.")
+        info = self.server.json("GET", f"/api/traces/{trace}")
+        self.assertEqual((info["model"], len(info["layers"])), ("lesson", 3))
+
     def test_a_pair_and_a_cut_text_run(self):
         trace = self.server.run(model="tiny", text="w5 w9", pair="w4")
         side = self.server.json("GET", f"/api/traces/{trace}")["sides"][0]

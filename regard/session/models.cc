@@ -178,7 +178,7 @@ std::vector<ModelEntry> Session::list_models() const {
             [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
   const ModelSpec spec = builtin_model_spec();
   entries.insert(entries.begin(), {.name = std::string(kBuiltinModel),
-                                   .path = "in the program",
+                                   .path = std::string(kBuiltinModel),
                                    .note = {},
                                    .opens = true,
                                    .architecture = spec.architecture,
