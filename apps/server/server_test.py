@@ -286,6 +286,8 @@ class Answers(ServerTest):
         trace = self.server.run(model="lesson", text="The animal was tired.")
         info = self.server.json("GET", f"/api/traces/{trace}")
         self.assertEqual((info["model"], len(info["layers"])), ("lesson", 3))
+        self.assertEqual((info["choice"]["head"]["layer"], info["choice"]["head"]["head"]), (1, 3))
+        self.assertEqual(info["notes"], [])  # of one head, not of the mean
 
     def test_a_pair_and_a_cut_text_run(self):
         trace = self.server.run(model="tiny", text="w5 w9", pair="w4")

@@ -225,6 +225,7 @@ void write_trace_info(const Session& session, const Trace& trace, std::string_vi
   ViewRequest request;
   request.links = kLinks;
   request.stream = true;
+  request.one_head = true;
   const View view = session.view(trace, request);
   const HeadMap& chosen = view.heads.front();
   sink(fmt::format(R"({{"format":{},"id":{},"model":{},"sides":[)", kPageFormat, json_quoted(id),
@@ -236,8 +237,8 @@ void write_trace_info(const Session& session, const Trace& trace, std::string_vi
   }));
   sink(fmt::format(
       R"(,"blockEdge":{},"choice":{{"head":{},"why":{}}},"links":{},"notes":{}}})",
-      trace.layers.begin()->second.block_edge,
-      head_json(trace.kind, chosen.id ? *chosen.id : chosen.of.front()), json_quoted(chosen.why),
+      trace.layers.begin()->second.block_edge, head_json(trace.kind, chosen.id.value()),
+      json_quoted(chosen.why),
       list_of(view.links, [&](const Link& link) { return link_json(trace.kind, link); }),
       list_of(view.notes, [](const std::string& note) { return json_quoted(note); })));
 }
