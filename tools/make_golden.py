@@ -41,7 +41,7 @@ BASE = dict(layers=2, heads=2, head_size=16, mlp=48, vocabulary=64, positions=48
 CASES = {
     "one_layer": dict(layers=1, pooler=True),
     "four_layers": dict(layers=4, head_size=32, mlp=56, tokens=33),
-    "head_size_64": dict(head_size=64, mlp=40, tokens=24, vocabulary=40, positions=24),
+    "head_size_64": dict(heads=1, head_size=64, mlp=40, tokens=24, vocabulary=40, positions=24),
     "long": dict(tokens=130, positions=131),
     "odd_width": dict(layers=1, heads=3, head_size=24, mlp=50, vocabulary=97, tokens=17),
     "odd_head_size": dict(heads=3, head_size=7, mlp=51, vocabulary=89, tokens=67, positions=71),
