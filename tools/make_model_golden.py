@@ -6,7 +6,7 @@ Every parameter is redrawn, and each head's queries are scaled until its logits 
 off, which softmax ignores) have a standard deviation of 2 to 5; texts are longer than windows and
 original rotary lengths. Then each key that the architecture's table reads is changed in
 transformers, and attention (or logits, for keys that come after the last attention) must move by
-more than 1e-3.
+more than 1e-3. changed.safetensors holds what the results are then (model_golden_changes.py).
 
 The reference is transformers with eager attention in float64, with the places where transformers
 rounds to float32 on its way (RMS norms, softmax) kept in float64; rotary angles stay in float32,
@@ -34,6 +34,7 @@ import torch
 import transformers
 
 from model_golden_cases import CASES
+from model_golden_changes import Changes, changes_of
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "models"
 MOVES = 1e-3
@@ -386,15 +387,17 @@ def make(name, case, seed):
         if not (found.min() >= 2 and found.max() <= 5):
             raise SystemExit(f"{name}: {kind} deviates by {found.tolist()}, not by 2 to 5")
 
-    for key, value in case.get("changes", {}).items():
-        by = moved(run(reconfigured(model, case, {key: value}), inputs), golden)
+    changes = Changes()
+    for key, value in changes_of(case, config):
+        other = reconfigured(model, case, {key: value})
+        result = run(other, inputs)
+        early = key in case.get("changes", {})
+        by = moved(result, golden) if early else max(
+            difference(result, golden, k) for k in golden)
         if not by > MOVES:
-            raise SystemExit(f"{name}: {key} = {value} moves the attention by {by:.1e} only")
-    for key, value in case.get("late", {}).items():
-        other = run(reconfigured(model, case, {key: value}), inputs)
-        by = max(difference(other, golden, k) for k in golden)
-        if not by > MOVES:
-            raise SystemExit(f"{name}: {key} = {value} moves the result by {by:.1e} only")
+            raise SystemExit(f"{name}: {key} = {value} moves the "
+                             f"{'attention' if early else 'result'} by {by:.1e} only")
+        changes.add(case, key, other, run, inputs)
 
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -427,6 +430,8 @@ def make(name, case, seed):
                                        for kind, found in deviations(golden).items()}),
     }
     save(folder / "expected.safetensors", tensors, metadata)
+    if changes.tensors:
+        save(folder / "changed.safetensors", changes.tensors, changes.metadata)
     size = sum(f.stat().st_size for f in folder.iterdir())
     print(f"{name:24} {size / 1024:7.1f} KiB, tolerance "
           + ", ".join(f"{key} {value:.1e}" for key, value in tolerance.items()), flush=True)

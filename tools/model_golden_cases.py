@@ -305,7 +305,23 @@ CASES |= {
         "FalconForCausalLM",
         WIDE | dict(multi_query=False, alibi=True, parallel_attn=False, bias=True,
                     ffn_hidden_size=48, rope_parameters=rope()),
-        queries={"attention": (QKV, "interleaved")}, changes={"alibi": False}),
+        queries={"attention": (QKV, "interleaved")}, changes={"alibi": False},
+        unread=["rope_parameters.rope_theta"]),
+    "falcon_one_norm": case(
+        "FalconModel",
+        WIDE | dict(new_decoder_architecture=True, num_kv_heads=2, num_ln_in_parallel_attn=1,
+                    ffn_hidden_size=48, alibi=True, activation="silu", rope_parameters=rope()),
+        queries={"attention": (QKV, "grouped")}, tokens=24, changes={"alibi": False},
+        unread=["rope_parameters.rope_theta"]),
+    "falcon_serial": case(
+        "FalconModel",
+        WIDE | dict(multi_query=True, parallel_attn=False, ffn_hidden_size=48,
+                    rope_parameters=rope()),
+        queries={"attention": (QKV, "first")}, tokens=24),
+    "falcon_every_head": case(
+        "FalconModel",
+        WIDE | dict(multi_query=False, ffn_hidden_size=48, rope_parameters=rope()),
+        queries={"attention": (QKV, "interleaved")}, tokens=24),
     "phi": case(
         "PhiForCausalLM", WIDE | dict(num_key_value_heads=2,
                                       rope_parameters=rope(partial_rotary_factor=0.5)),
@@ -344,8 +360,15 @@ CASES |= {
         damped="attention.dense|ffn_output", least=2.2),
     "mpnet": case(
         "MPNetForMaskedLM", {k: v for k, v in BERT.items() if k != "type_vocab_size"} | dict(
-            max_position_embeddings=180, num_hidden_layers=1),
+            max_position_embeddings=180, num_hidden_layers=1,
+            num_attention_heads=2),
         queries={"attention": (r"layer\.{}\.attention\.attn\.q\.", "rows")}, tokens=150,
+        lowest_id=3),
+    # transformers has 32 buckets whatever the table's length.
+    "mpnet_long_table": case(
+        "MPNetModel", {k: v for k, v in BERT.items() if k != "type_vocab_size"} | dict(
+            relative_attention_num_buckets=48, num_hidden_layers=1),
+        queries={"attention": (r"layer\.{}\.attention\.attn\.q\.", "rows")}, tokens=36,
         lowest_id=3),
     "modernbert": case(
         "ModernBertForMaskedLM",
@@ -372,21 +395,23 @@ CASES |= {
         WIDE | dict(relative_attention=True, pos_att_type=["c2p", "p2c"], max_relative_positions=12,
                     position_biased_input=False, type_vocab_size=0),
         queries={"attention": (QKV.replace("in_proj", "in_proj|q_bias"), "interleaved")},
-        rounds=5),
+        rounds=5, changes={"pos_att_type": (["c2p"], ["p2c"]), "relative_attention": False}),
     "deberta_v2": case(
         "DebertaV2ForMaskedLM",
         WIDE | dict(relative_attention=True, pos_att_type=["c2p", "p2c"], position_buckets=8,
                     max_relative_positions=-1, share_att_key=True, norm_rel_ebd="layer_norm",
                     position_biased_input=False, type_vocab_size=0),
         queries={"attention": (r"layer\.{}\.attention\.self\.query_proj", "rows")}, rounds=5,
-        changes={"norm_rel_ebd": "none"}),
+        changes={"norm_rel_ebd": "none", "pos_att_type": (["c2p"], ["p2c"], "none"),
+                 "relative_attention": False}),
     "deberta_v2_own_keys": case(
         "DebertaV2Model",
         WIDE | dict(relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=-1,
                     max_relative_positions=10, share_att_key=False, position_biased_input=True,
                     type_vocab_size=2),
         queries={"attention": (r"layer\.{}\.attention\.self\.query_proj", "rows")}, rounds=5,
-        types=True),
+        types=True, changes={"pos_att_type": (["c2p"], ["p2c"]), "share_att_key": True,
+                             "position_biased_input": False}),
     "mixtral": case(
         "MixtralForCausalLM", LLAMA | dict(num_local_experts=4, num_experts_per_tok=2, head_dim=8,
                                            intermediate_size=24),
@@ -402,7 +427,7 @@ CASES |= {
                      sliding_window=8, rope_parameters=rope(
                          rope_type="yarn", factor=8.0, truncate=False, beta_fast=2.0,
                          beta_slow=0.25, rope_theta=100.0, original_max_position_embeddings=32)),
-        experts_in_out=True,
+        experts_in_out=True, unread=["hidden_act"],
         changes={"sliding_window": 9, "num_experts_per_tok": 3, "rope_parameters.truncate": True}),
 }
 
@@ -446,7 +471,7 @@ CASES |= {
 
 def usual(name, changes=(), **more):
     """Another case as published models have it: a GGUF file says no more than what they need."""
-    other = CASES[name] | dict(changes={}, late={}, tokens=24) | more
+    other = CASES[name] | dict(changes={}, late={}, tokens=24, usual=True) | more
     other.pop("rewrite", None)
     other["config"] = {key: value for key, value in (other["config"] | dict(changes)).items()
                        if value != "absent"}

@@ -100,10 +100,14 @@ void fill_mpnet(Config* config, ModelSpec* spec) {
   spec->max_positions = config->size("max_position_embeddings", kMaximalPositions, 512) - 2;
   if (spec->max_positions < 1)
     throw config->root().at("max_position_embeddings").wrong("more than 2");
+  // transformers uses 32 of the table's rows, however many there are.
   spec->relative =
-      RelativeBias{.buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
+      RelativeBias{.buckets = 32,
                    .max_distance = 128,
-                   .bidirectional = true};
+                   .bidirectional = true,
+                   .rows = config->size("relative_attention_num_buckets", kMaximalWidth, 32)};
+  if (spec->relative->rows < spec->relative->buckets)
+    throw config->root().at("relative_attention_num_buckets").wrong("32 or more");
   fill_layers(spec);
   TensorNames& names = spec->names;
   const std::string layer = "encoder.layer.{}.";

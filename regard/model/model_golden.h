@@ -36,6 +36,17 @@ inline ModelInput golden_input(const SafetensorsFile& expected) {
   return input;
 }
 
+// The last `rows` rows of every head, [layer, head, row, key].
+inline std::vector<float> last_rows(const Trace& trace, std::int64_t rows) {
+  std::vector<float> out;
+  for (const HeadId id : trace.heads()) {
+    const AttentionMap map = trace.map(id);
+    for (std::int64_t q = map.rows() - rows; q < map.rows(); ++q)
+      for (std::int64_t k = 0; k < map.columns(); ++k) out.push_back(map.cell(q, k));
+  }
+  return out;
+}
+
 // Expects every attention, every hidden state, and the logits where the model has a head, within
 // the tolerances of the file. Returns the largest difference of a cell.
 inline double expect_golden(const Model& model, const SafetensorsFile& expected) {

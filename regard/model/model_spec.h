@@ -52,6 +52,7 @@ struct ExpertsSpec {
 struct RelativeBias {
   std::int64_t buckets = 0, max_distance = 0;
   bool bidirectional = true;
+  std::int64_t rows = 0;  // of the table; those beyond the buckets are not used
 };
 
 // DeBERTa's scores of content and relative position.

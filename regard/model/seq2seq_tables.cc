@@ -66,6 +66,7 @@ void fill_t5_kind(Config* config, ModelSpec* spec, bool mt5) {
       RelativeBias{.buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
                    .max_distance = config->size("relative_attention_max_distance", 1 << 20, 128),
                    .bidirectional = true};
+  spec->relative->rows = spec->relative->buckets;
   if (spec->relative->buckets < 4 || spec->relative->max_distance <= spec->relative->buckets / 2)
     throw config->root()
         .at("relative_attention_num_buckets")

@@ -341,7 +341,7 @@ StackWeights load_stack(const ModelSpec& model, const StackSpec& stack,
       load.weight(names.output_projection, 0, stack.embedding_width, model.width, false);
   if (stack.relative)
     out.relative_bias = load.vector(load.prefix() + names.relative_bias + ".weight",
-                                    stack.relative->buckets * stack.heads);
+                                    stack.relative->rows * stack.heads);
   if (stack.disentangled) {
     const std::int64_t rows = 2 * stack.disentangled->span;
     float* table =
