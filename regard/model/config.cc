@@ -115,7 +115,7 @@ void Config::harmless(std::initializer_list<std::string_view> keys) {
 std::int64_t Config::size(std::string_view key, std::int64_t limit,
                           std::optional<std::int64_t> fallback) {
   const std::optional<Json> found = find(key);
-  if (!found && fallback) return *fallback;
+  if (!found && fallback && *fallback <= limit) return *fallback;
   const Json value = found ? *found : root_.at(key);
   const std::int64_t size = value.integer();
   if (size < 1 || size > limit) throw value.wrong(fmt::format("a size of 1 to {}", limit));

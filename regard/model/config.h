@@ -35,7 +35,8 @@ class Config {
   // Keys that were seen and change nothing here.
   void harmless(std::initializer_list<std::string_view> keys);
 
-  // A size of 1 to `limit`; the fallback where the key is absent, which is an error without one.
+  // A size of 1 to `limit`; the fallback where the key is absent, which is an error without one
+  // and where the limit is less.
   std::int64_t size(std::string_view key, std::int64_t limit,
                     std::optional<std::int64_t> fallback = std::nullopt);
   bool flag(std::string_view key, bool fallback);
@@ -67,6 +68,9 @@ struct RotaryDefaults {
   std::int64_t head_dim = 0;
   double theta = 10000, partial = 1;
   std::int64_t max_positions = 0;
+  // Phi-3's original length where the configuration itself is silent, whatever the rope object
+  // says.
+  std::int64_t original = 0;
   bool neighbours = false;
   // What the keys of transformers 4 were called, and whether rope_scaling was this layer's too.
   std::string_view theta_key = "rope_theta", partial_key = "partial_rotary_factor";

@@ -18,7 +18,7 @@ constexpr std::int64_t kMaximalWindow = std::int64_t{1} << 40;
 struct LlamaDefaults {
   double theta = 10000, partial = 1, epsilon = 1e-6;
   std::string_view epsilon_key = "rms_norm_eps";
-  std::int64_t positions = 2048;
+  std::int64_t positions = 2048, original = 0;
   bool tied = false, neighbours = false, yarn_is_longrope = false;
 };
 
@@ -56,6 +56,7 @@ void fill_shape(Config* config, ModelSpec* spec, const LlamaDefaults& defaults) 
                                          .theta = defaults.theta,
                                          .partial = defaults.partial,
                                          .max_positions = spec->trained_positions,
+                                         .original = defaults.original,
                                          .neighbours = defaults.neighbours,
                                          .yarn_is_longrope = defaults.yarn_is_longrope})};
   fill_layers(spec);
@@ -176,7 +177,8 @@ void fill_olmo2(Config* config, ModelSpec* spec) {
 }
 
 void fill_phi3(Config* config, ModelSpec* spec) {
-  fill_shape(config, spec, {.epsilon = 1e-5, .positions = 4096, .yarn_is_longrope = true});
+  fill_shape(config, spec,
+             {.epsilon = 1e-5, .positions = 4096, .original = 4096, .yarn_is_longrope = true});
   TensorNames& names = spec->names;
   names.query = names.key = names.value = names.gate = names.up = "";
   names.qkv = "layers.{}.self_attn.qkv_proj";
@@ -274,6 +276,8 @@ void fill_qwen3_moe(Config* config, ModelSpec* spec) {
 }
 
 void fill_gpt_oss(Config* config, ModelSpec* spec) {
+  // Where neither is there, transformers stretches as the published models do: not by guess here.
+  if (!config->has("rope_scaling")) config->root().at("rope_parameters");
   fill_shape(config, spec, {.theta = 150000, .epsilon = 1e-5, .positions = 131072});
   if (!config->has("head_dim")) throw config->root().at("head_dim").wrong("the size of a head");
   spec->biases.query = spec->biases.key = spec->biases.value = spec->biases.out =

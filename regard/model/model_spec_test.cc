@@ -61,7 +61,7 @@ TEST(ModelSpec, RefusesUnknownKeysThatCouldChangeAScore) {
         << key;
 }
 
-TEST(ModelSpec, RefusesTwoWordsOnTheRotaryPositions) {
+TEST(ModelSpec, RefusesTwoWordsOnTheRotaryPositionsThatDiffer) {
   const auto llama = [](const std::string& scaling) {
     return R"({"model_type": "llama", "hidden_size": 32, "intermediate_size": 64,
       "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": 61,
@@ -72,8 +72,43 @@ TEST(ModelSpec, RefusesTwoWordsOnTheRotaryPositions) {
   };
   EXPECT_NE(error_of(llama(R"({"rope_type": "linear", "factor": 4.0})")).find("rope_scaling"),
             std::string::npos);
+  // transformers 5 would take the second, whose base is 10,000.
+  EXPECT_NO_THROW(read(llama(R"({"type": "default", "factor": 4.0})")));
+  EXPECT_NE(error_of(llama(R"({"rope_theta": 500.0})")).find("rope_scaling"), std::string::npos);
   EXPECT_NE(error_of(llama("7")).find("rope_scaling"), std::string::npos);
   for (const char* nothing : {"null", "{}"}) EXPECT_NO_THROW(read(llama(nothing))) << nothing;
+}
+
+// A small decoder with `extra` members put in front.
+std::string decoder(const std::string& type, const std::string& extra) {
+  return "{" + extra + R"("model_type": ")" + type + R"(", "hidden_size": 32,
+    "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "head_dim": 8,
+    "vocab_size": 61, "max_position_embeddings": 128})";
+}
+
+TEST(ModelSpec, TakesPhi3sOriginalLengthFromItsClassAsTransformersDoes) {
+  const std::string rope = R"("rope_parameters": {"rope_type": "longrope", "rope_theta": 10000.0,
+    "short_factor": [1, 2, 3, 4], "long_factor": [5, 6, 7, 8],
+    "original_max_position_embeddings": 24}, )";
+  EXPECT_EQ(read(decoder("phi3", rope)).rotaries.at(0).original, 4096);
+  EXPECT_EQ(read(decoder("phi3", "\"original_max_position_embeddings\": 48, " + rope))
+                .rotaries.at(0)
+                .original,
+            48);
+  EXPECT_EQ(read(decoder("llama", rope)).rotaries.at(0).original, 24);
+}
+
+TEST(ModelSpec, RefusesADefaultThatTheOtherKeysForbid) {
+  // 8 experts a token is the default of the class.
+  EXPECT_NE(error_of(decoder("qwen3_moe", R"("num_experts": 4, )")).find("num_experts_per_tok"),
+            std::string::npos);
+  EXPECT_NE(error_of(decoder("mixtral", R"("num_local_experts": 1, )")).find("num_experts_per_tok"),
+            std::string::npos);
+  // The class stretches its positions where nothing is said.
+  EXPECT_NE(error_of(decoder("gpt_oss", "")).find("rope_parameters"), std::string::npos);
+  EXPECT_NE(error_of(decoder("mpnet", "\"relative_attention_num_buckets\": 16, "))
+                .find("relative_attention_num_buckets"),
+            std::string::npos);
 }
 
 TEST(ModelSpec, NotesOtherUnknownKeys) {

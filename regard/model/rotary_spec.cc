@@ -17,18 +17,15 @@ namespace {
 
 constexpr std::string_view kTypes = "default, linear, dynamic, llama3, yarn, longrope or su";
 
-// Members of a rope object, those of a nested one first, then those beside it.
+// Members of the rope objects `names`, of a nested one where they are, then those beside them.
 class RopeReader {
  public:
-  RopeReader(Config* config, std::string_view layer_type, bool scaling) : config_(config) {
-    for (const std::string_view name : {"rope_parameters", "rope_scaling"}) {
+  RopeReader(Config* config, std::string_view layer_type,
+             std::initializer_list<std::string_view> names, std::int64_t original)
+      : config_(config), original_(original) {
+    for (const std::string_view name : names) {
       std::optional<Json> found = config->find(name);
-      if (!found || (name == "rope_scaling" && !scaling)) continue;
-      // transformers takes one of the two or both, by the model.
-      if (name == "rope_scaling" && config->find("rope_parameters") &&
-          !(found->is_object() && found->size() == 0)) {
-        throw found->wrong("no rope_scaling beside rope_parameters");
-      }
+      if (!found) continue;
       if (const auto nested = found->find(layer_type); nested && nested->is_object()) {
         found = nested;
       } else if (found->find("full_attention") || found->find("sliding_attention")) {
@@ -61,13 +58,17 @@ class RopeReader {
     return value;
   }
   // The length that the model was trained with; the configuration's own word comes first.
-  double original(std::int64_t max_positions) {
+  double original(std::int64_t fallback) {
     constexpr std::string_view kKey = "original_max_position_embeddings";
     if (const auto own = config_->find(kKey); own && own->number() > 0) {
       find(kKey);
       return own->number();
     }
-    return positive(kKey, static_cast<double>(max_positions));
+    if (original_ > 0) {
+      find(kKey);
+      return static_cast<double>(original_);
+    }
+    return positive(kKey, static_cast<double>(fallback));
   }
   std::vector<float> list(std::string_view key, std::size_t count) {
     const auto value = find(key);
@@ -94,6 +95,7 @@ class RopeReader {
 
  private:
   Config* config_;
+  std::int64_t original_;  // 0: what the object says, else `fallback`
   std::vector<Json> objects_;
   std::set<std::string, std::less<>> read_;
 };
@@ -181,11 +183,9 @@ void stretch_longrope(RopeReader* rope, RotarySpec* spec, std::int64_t max_posit
   divide("long_factor", &spec->long_frequencies);
 }
 
-}  // namespace
-
-RotarySpec read_rotary(Config* config, const RotaryDefaults& defaults,
-                       std::string_view layer_type) {
-  RopeReader rope(config, layer_type, defaults.scaling);
+RotarySpec read_from(std::initializer_list<std::string_view> names, Config* config,
+                     const RotaryDefaults& defaults, std::string_view layer_type) {
+  RopeReader rope(config, layer_type, names, defaults.original);
   RotarySpec spec;
   spec.neighbours = defaults.neighbours;
   const double base = rope.positive("rope_theta", defaults.theta, defaults.theta_key);
@@ -225,6 +225,24 @@ RotarySpec read_rotary(Config* config, const RotaryDefaults& defaults,
     throw type_json->wrong(kTypes);
   }
   rope.check_all_read();
+  return spec;
+}
+
+}  // namespace
+
+RotarySpec read_rotary(Config* config, const RotaryDefaults& defaults,
+                       std::string_view layer_type) {
+  const auto scaling = config->find("rope_scaling"), parameters = config->find("rope_parameters");
+  const auto says = [](const std::optional<Json>& object) {
+    return object && !(object->is_object() && object->size() == 0);
+  };
+  if (!defaults.scaling) return read_from({"rope_parameters"}, config, defaults, layer_type);
+  if (!says(scaling) || !says(parameters))
+    return read_from({"rope_parameters", "rope_scaling"}, config, defaults, layer_type);
+  // transformers takes one of the two or both, by the model.
+  RotarySpec spec = read_from({"rope_parameters"}, config, defaults, layer_type);
+  if (spec != read_from({"rope_scaling"}, config, defaults, layer_type))
+    throw scaling->wrong("the same positions as rope_parameters, or one of the two alone");
   return spec;
 }
 

@@ -18,6 +18,8 @@ struct RotarySpec {
   // Dynamic: for n > original tokens base becomes base * (factor n / original - (factor - 1)) ^
   // (dims / (dims - 2)).
   double dynamic_factor = 0, base = 0;
+
+  bool operator==(const RotarySpec&) const = default;
 };
 
 // The frequencies for a text of n tokens.
