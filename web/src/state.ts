@@ -129,12 +129,13 @@ function address(): string {
   if (info) {
     p.set("trace", info.id);
     const side = info.sides[0]!;
-    const asked: RunRequest = request.value ?? {
-      model: model.value,
-      text: side.text,
-      ...(side.pair === null ? {} : { pair: side.pair }),
-    };
-    if (source?.canRun && asked.text.length <= 2000) {
+    // A trace that was not asked for here can be run again only by a model of the list.
+    const asked: RunRequest | null =
+      request.value ??
+      (models.value.some((m) => m.name === info.model)
+        ? { model: info.model, text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) }
+        : null);
+    if (source?.canRun && asked && asked.text.length <= 2000) {
       for (const key of ["model", "text", "pair", "target", "generate"] as const)
         if (asked[key] !== undefined) p.set(key, String(asked[key]));
     }
@@ -218,9 +219,21 @@ function readAddress(): Address {
   };
 }
 
-async function showTrace(id: string, wanted: Choice, asked: RunRequest | null): Promise<void> {
+// Each run and each step in the history makes stale whatever was asked for before it: what is
+// answered late changes nothing.
+let latest = new AbortController();
+function supersede(): AbortSignal {
+  latest.abort();
+  running.value = asking.value = null;
+  latest = new AbortController();
+  return latest.signal;
+}
+
+async function showTrace(id: string, wanted: Choice, asked: RunRequest | null, signal: AbortSignal): Promise<void> {
   const info = await theSource().info(id);
+  signal.throwIfAborted();
   request.value = asked;
+  if (!asked && models.value.some((m) => m.name === info.model)) model.value = info.model;
   const exists = (h: HeadId) =>
     info.layers.some((l) => l.kind === h.kind && l.layer === h.layer && l.heads.includes(h.head));
   const heads = wanted.heads.filter(exists);
@@ -250,9 +263,10 @@ export function report(error: unknown): void {
   problem.value = error instanceof SourceError ? error.message : `Something went wrong: ${error}`;
 }
 
-// The server is gone: says so, asks until it answers again, and shows what the address bar names,
-// which a server that was restarted computes anew.
+// The server is gone: says so, asks until it answers again, and shows what was shown, or goes on
+// with the run that was cut off; a server that was restarted computes it anew.
 export const lost = signal(false);
+let cutOff: (() => Promise<void>) | null = null;
 async function reconnect(): Promise<void> {
   if (lost.value) return;
   lost.value = true;
@@ -267,8 +281,13 @@ async function reconnect(): Promise<void> {
   }
   theSource().forget();
   lost.value = false;
+  const again = cutOff;
+  cutOff = null;
+  if (asking.value) return; // somebody's run got through meanwhile
+  if (again) return again();
+  const shown = request.value;
   trace.value = null;
-  await followAddress();
+  await followAddress(supersede(), shown);
 }
 
 async function readModels(): Promise<void> {
@@ -277,43 +296,44 @@ async function readModels(): Promise<void> {
   if (!list.models.some((m) => m.name === model.value)) model.value = list.chosen;
 }
 
-let abort: AbortController | null = null;
-let begun = 0; // runs
 export function cancelRun(): void {
-  abort?.abort();
+  supersede();
 }
 
-// Runs the chosen model on a text and shows it, keeping view, level and scales.
+// Runs the chosen model on a text and shows it, keeping view, level and scales. `step`: as a step in
+// the history.
 export async function runText(
   text: string,
   pair: string | null,
   keep?: Choice,
   more: Partial<RunRequest> = {},
+  step = true,
 ): Promise<void> {
-  cancelRun();
-  ++begun;
-  const mine = new AbortController();
-  abort = mine;
+  const signal = supersede();
+  cutOff = null;
   problem.value = null;
   running.value = { done: 0, total: 1, what: "starting" };
+  const asked: RunRequest = { ...more, model: model.value, text };
+  if (pair === null) delete asked.pair;
+  else asked.pair = pair;
+  asking.value = asked;
   try {
-    const asked: RunRequest = { ...more, model: model.value, text };
-    if (pair === null) delete asked.pair;
-    else asked.pair = pair;
-    asking.value = asked;
-    const id = await theSource().run(asked, (p) => (running.value = p), mine.signal);
-    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null }, asked);
-    remember(true);
+    const id = await theSource().run(asked, (p) => !signal.aborted && (running.value = p), signal);
+    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null }, asked, signal);
+    remember(step);
   } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof ConnectionError) cutOff = () => runText(text, pair, keep, more, step);
     report(error);
   } finally {
-    if (abort === mine) running.value = asking.value = null;
+    if (!signal.aborted) running.value = asking.value = null;
   }
 }
 
-// Nothing when somebody has run a text since the count of runs was `before`.
-async function followAddress(before = begun): Promise<void> {
-  const { c, trace: id, asked } = readAddress();
+// Shows what the address bar names; `otherwise` is run where it names neither trace nor text.
+async function followAddress(signal = supersede(), otherwise: RunRequest | null = null): Promise<void> {
+  const { c, trace: id, asked: named } = readAddress();
+  const asked = named ?? otherwise;
   if (asked && asked.model !== "") model.value = asked.model;
   try {
     if (id !== null && trace.value?.id === id) {
@@ -321,14 +341,14 @@ async function followAddress(before = begun): Promise<void> {
       return;
     }
     const all = await theSource().traces();
-    if (begun !== before) return;
-    const known = all.find((t) => t.id === id && (asked === null || t.text.startsWith(asked.text)));
-    if (known) return await showTrace(known.id, c, asked);
-    if (asked && theSource().canRun) return await runText(asked.text, asked.pair ?? null, c, asked);
-    if (all[0]) return await showTrace(all[0].id, c, null);
-    if (theSource().canRun) return await runText(kFirstText, null, c);
+    signal.throwIfAborted();
+    const known = all.find((t) => t.id === id);
+    if (known) return await showTrace(known.id, c, asked, signal);
+    if (asked && theSource().canRun) return await runText(asked.text, asked.pair ?? null, c, asked, false);
+    if (all[0]) return await showTrace(all[0].id, c, null, signal);
+    if (theSource().canRun) return await runText(kFirstText, null, c, {}, false);
   } catch (error) {
-    report(error);
+    if (!signal.aborted) report(error);
   }
 }
 
@@ -336,7 +356,7 @@ export const kFirstText = "The animal didn't cross the street because it was too
 
 export async function start(from: Source): Promise<void> {
   source = from;
-  const before = begun;
+  const signal = supersede();
   const media = matchMedia("(prefers-color-scheme: dark)");
   const stored = (() => {
     try {
@@ -356,5 +376,5 @@ export async function start(from: Source): Promise<void> {
   } catch (error) {
     report(error);
   }
-  await followAddress(before);
+  if (!signal.aborted) await followAddress(signal);
 }

@@ -58,11 +58,11 @@ export class ServerSource implements Source {
   }
 
   async run(request: RunRequest, progress: (p: Progress) => void, signal: AbortSignal) {
+    // Not aborted itself: without the run's id the run could not be cancelled.
     const { run } = await json<{ run: string }>("/api/runs", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(request),
-      signal,
     });
     return new Promise<string>((resolve, reject) => {
       const events = new EventSource(`/api/runs/${run}/events`);

@@ -35,7 +35,7 @@ export function Sentence() {
             dir="auto"
             spellcheck={false}
             onKeyDown={(event) => {
-              if (event.key !== "Enter" || event.shiftKey) return;
+              if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
               event.preventDefault();
               run(event.currentTarget.value);
             }}

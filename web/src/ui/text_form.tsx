@@ -28,10 +28,8 @@ export function TextForm() {
     return () => removeEventListener("hashchange", forget);
   }, []);
   const side = trace.value?.sides[0];
-  const shown: Omit<RunRequest, "model"> | null =
-    asking.value ?? request.value ?? (side ? { text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) } : null);
-  useEffect(() => {
-    if (!shown || edited.current) return;
+  const fill = (shown: Omit<RunRequest, "model">) => {
+    if (edited.current) return;
     if (area.current) area.current.value = shown.text;
     fields.current = {};
     for (const { name } of kExtras) {
@@ -39,7 +37,16 @@ export function TextForm() {
       if (value !== undefined) fields.current[name] = String(value);
     }
     setExtras(kExtras.map((e) => e.name).filter((name) => fields.current[name] !== undefined));
-  }, [side, asking.value, request.value]);
+  };
+  // A run that ends without a trace leaves the fields as they are.
+  useEffect(() => {
+    if (asking.value) fill(asking.value);
+  }, [asking.value]);
+  useEffect(() => {
+    if (asking.value) return;
+    if (request.value) fill(request.value);
+    else if (side) fill({ text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) });
+  }, [side, request.value]);
   if (!theSource().canRun) return null;
   const run = () => {
     edited.current = false;
@@ -68,7 +75,7 @@ export function TextForm() {
           dir="auto"
           onInput={() => (edited.current = true)}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && !event.shiftKey) {
+            if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
               event.preventDefault();
               run();
             }

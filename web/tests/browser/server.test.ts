@@ -155,6 +155,86 @@ test("generated tokens: each shows what it looked at when it was written", { ski
     assert.deepEqual(await axe(page), []);
   }, "--model", smollm2!));
 
+// Holds back the answers at `path`, in the order of the requests; `release` lets one go.
+async function hold(page: Page, path: string | RegExp): Promise<{ held: () => number; release: (i: number) => Promise<void> }> {
+  const waiting: (() => Promise<void>)[] = [];
+  await page.route(path, (route) => {
+    waiting.push(async () => route.continue());
+  });
+  return { held: () => waiting.length, release: (i) => waiting[i]!() };
+}
+async function until(what: () => boolean): Promise<void> {
+  for (let i = 0; !what(); ++i) {
+    assert.ok(i < 400, `waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test("a text typed before the page has read its models is shown, not the page's first text", async () => {
+  const server = await serve();
+  const { page, errors } = await tab(server.origin);
+  try {
+    const models = await hold(page, "**/api/models");
+    await page.goto(`${server.origin}/#view=heatmap`);
+    await until(() => models.held() === 1);
+    await show(page, kOther);
+    await models.release(0);
+    await page.waitForFunction(() => document.querySelectorAll("select option").length > 0);
+    await page.locator(".labels.rows text", { hasText: "wide" }).waitFor();
+    assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), kOther);
+    assert.deepEqual(errors, []);
+  } finally {
+    await page.context().close();
+    await server.stop();
+  }
+});
+
+test("an answer about an older text that comes late changes nothing", () =>
+  served(async (page) => {
+    await show(page, kSentence);
+    const info = await hold(page, /\/api\/traces\/\w+$/);
+    await page.getByLabel("Text", { exact: true }).fill("An older text.");
+    await page.keyboard.press("Enter");
+    await until(() => info.held() === 1);
+    await page.getByLabel("Text", { exact: true }).fill(kOther);
+    await page.keyboard.press("Enter");
+    await until(() => info.held() === 2);
+    await info.release(1);
+    await page.locator(".labels.rows text", { hasText: "wide" }).waitFor();
+    await info.release(0);
+    await page.waitForTimeout(300);
+    await page.locator(".labels.rows text", { hasText: "wide" }).waitFor();
+    assert.equal(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("text"), kOther);
+    assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), kOther);
+  }));
+
+test("a run that the network cuts off goes on when the server answers again", () =>
+  served(async (page, _server, errors) => {
+    await show(page, kSentence);
+    let cut = 0;
+    await page.route("**/api/runs/*/events", (route) => (cut++ === 0 ? route.abort("connectionreset") : route.continue()));
+    await show(page, kOther);
+    await page.locator(".labels.rows text", { hasText: "wide" }).waitFor();
+    assert.equal(cut, 2);
+    assert.match(errors.pop() ?? "", /ERR_CONNECTION_RESET/); // the browser's own account of it
+  }));
+
+test("going back shows a long text's trace again without a run, and keeps the way forward", () =>
+  served(async (page) => {
+    const long = Array.from({ length: 12 }, (_, i) => `The road number ${i} was too long.`).join(" ");
+    await show(page, `${long} First.`);
+    await page.locator(".labels.rows text", { hasText: "First" }).waitFor();
+    await show(page, `${long} Second.`);
+    await page.locator(".labels.rows text", { hasText: "Second" }).waitFor();
+    let runs = 0;
+    page.on("request", (request) => (runs += Number(request.method() === "POST")));
+    await page.goBack();
+    await page.locator(".labels.rows text", { hasText: "First" }).waitFor();
+    await page.goForward();
+    await page.locator(".labels.rows text", { hasText: "Second" }).waitFor();
+    assert.equal(runs, 0);
+  }));
+
 test("a model that does not open says why, and the page stays usable", () =>
   served(async (page, _server, errors) => {
     await show(page, kSentence);
@@ -167,6 +247,7 @@ test("a model that does not open says why, and the page stays usable", () =>
     await said.waitFor();
     assert.match((await said.textContent())!, /no-such-model/);
     assert.match(errors.pop() ?? "", /status of 4\d\d/); // the browser's own account of it
+    assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), "another");
     assert.deepEqual(await axe(page), []);
     await page.getByRole("button", { name: "Dismiss" }).click();
     await page.locator("#tab-links").click();
