@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // regard train: a small transformer from a corpus.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -84,6 +85,11 @@ void read_options(CLI::App* verb, const std::string& path) {
 }
 
 void train_model(Context& context, const Options& options) {
+#ifdef __GLIBC__
+  // Every step asks for the arrays that the last one gave back: keep their pages.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
   TrainRequest request = options.request;
   context.session();  // threads and instruction set as set
   std::erase_if(request.corpus, [&](const std::string& path) {

@@ -37,6 +37,8 @@ inline constexpr int kTileRows = 6;
 // Depth of a block along k: a whole number of quantised blocks (256 elements); a panel of it, at
 // most 32 KiB, stays in the caches.
 inline constexpr std::int64_t kDepth = 256 * std::max<std::int64_t>(1, 24 / kPanel);
+// The same where both operands are floats: a panel of it leaves room in the first cache.
+inline constexpr std::int64_t kPackedDepth = kDepth / 2;
 
 static_assert(kLanes == 1 || kLanes == 4 || kLanes == 8 || kLanes == 16);
 
@@ -91,6 +93,21 @@ inline void pack_transposed(const float* source, std::int64_t stride, std::int64
 #endif
     for (; k < depth; ++k)
       for (std::int64_t i = 0; i < kLanes; ++i) out[k * width + first + i] = row[i][k];
+  }
+}
+
+// out [rows][kPanel] = `columns` (1 to kPanel) of each row of source, `stride` apart, then zeros.
+inline void pack_columns(const float* source, std::int64_t stride, std::int64_t rows,
+                         std::int64_t columns, float* HWY_RESTRICT out) {
+  const FloatTag d;
+  for (std::int64_t r = 0; r < rows; ++r, source += stride, out += kPanel) {
+    if (columns == kPanel) {
+      for (std::int64_t i = 0; i < kPanel; i += kLanes)
+        hn::Store(hn::LoadU(d, source + i), d, out + i);
+    } else {
+      std::copy_n(source, columns, out);
+      std::fill(out + columns, out + kPanel, 0.0f);
+    }
   }
 }
 

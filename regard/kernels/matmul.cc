@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = x W^T + b, in two ways. From a few rows on, the lanes of a vector are rows of x: blocks of x
-// are packed, and W is broadcast element by element from where it lies. With fewer rows, a product
-// that waits for memory, the lanes are outputs, and every weight is read once. Each element is the
-// same chain of multiply-adds along k either way, so the choice does not show in the result.
+// y = x W^T + b, in three ways. From a few rows on, the lanes of a vector are rows of x: blocks of
+// x are packed, and W is broadcast element by element from where it lies. With fewer rows, a
+// product that waits for memory, the lanes are outputs, and every weight is read once. With so many
+// rows that W is less to pack than x and y, it is W that is packed, and x that is broadcast. Each
+// element is the same chain of multiply-adds along k every way, so the choice does not show in the
+// result.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "regard/kernels/matmul.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -146,6 +148,41 @@ void multiply_packed_rows(const Product& p) {
   });
 }
 
+// Rows of a task when W is packed.
+inline constexpr std::int64_t kRowBlock = 8 * kTileRows;
+
+// Lanes are outputs; W, of floats, is packed into panels [in][kPanel], zeros behind its last
+// output.
+void multiply_packed_weights(const Product& p) {
+  const std::int64_t panels = blocks(p.out, kPanel);
+  float* const packed = scratch(Scratch::kRows, panels * kPanel * p.in);
+  const auto* const weight = reinterpret_cast<const float*>(p.weight);
+  parallel_for(panels, [&](std::int64_t panel) {
+    const std::int64_t first = panel * kPanel, outputs = std::min(kPanel, p.out - first);
+    float* const to = packed + first * p.in;
+    if (p.transposed)
+      pack_columns(weight + first, p.out, p.in, outputs, to);
+    else
+      pack_transposed(weight + first * p.in, p.in, outputs, p.in, kPanel, to);
+  });
+  parallel_for(blocks(p.rows, kRowBlock), [&](std::int64_t task) {
+    const std::int64_t first = task * kRowBlock, rows = std::min(kRowBlock, p.rows - first);
+    float* const sums = scratch(Scratch::kTile, kRowBlock * kPanel);  // [row][output]
+    for (std::int64_t panel = 0; panel < panels; ++panel) {
+      const std::int64_t o = panel * kPanel, outputs = std::min(kPanel, p.out - o);
+      std::fill_n(sums, kPanel, 0.0f);
+      if (p.bias != nullptr) std::copy_n(p.bias + o, outputs, sums);
+      for (std::int64_t r = 1; r < rows; ++r) std::copy_n(sums, kPanel, sums + r * kPanel);
+      for (std::int64_t k = 0; k < p.in; k += kPackedDepth)
+        multiply_rows<2, false>(rows, {p.x + first * p.x_stride + k, p.x_stride, 1},
+                                packed + (o * p.in) + k * kPanel, std::min(kPackedDepth, p.in - k),
+                                sums, kPanel);
+      for (std::int64_t r = 0; r < rows; ++r)
+        std::copy_n(sums + r * kPanel, outputs, p.y + (first + r) * p.y_stride + o);
+    }
+  });
+}
+
 template <int kRows>
 void multiply_few_rows_of(std::int64_t rows, const float* x, std::int64_t x_stride,
                           const float* const* w, std::int64_t depth, std::int64_t ahead,
@@ -189,6 +226,9 @@ void multiply_few_rows(const Product& p) {
 
 void multiply(const Product& p) {
   if (p.rows < kFewestPackedRows && !p.transposed) return multiply_few_rows(p);
+  const bool floats =
+      p.type == DType::kF32 && reinterpret_cast<std::uintptr_t>(p.weight) % alignof(float) == 0;
+  if (floats && p.rows * (p.in + p.out) > 2 * p.in * p.out) return multiply_packed_weights(p);
   const bool in_place = p.type == DType::kF32 && !p.transposed;
   const std::int64_t chunks = blocks(p.rows, in_place ? kMostPackedRows : kMostPackedRowsExpanded);
   const std::int64_t chunk = blocks(blocks(p.rows, chunks), kPanel) * kPanel;

@@ -10,7 +10,7 @@
 
 namespace regard::kernels {
 
-enum class Scratch : std::size_t { kPanel, kTile, kRows, kExpanded, kCount };
+enum class Scratch : std::size_t { kPanel, kTile, kRows, kColumns, kCount };
 
 // Room for `count` floats, aligned to 64 bytes, of unknown content. It belongs to this thread and
 // this slot, and is valid until the slot's next call in this thread.

@@ -14,6 +14,9 @@
 namespace regard {
 namespace {
 
+// Numbers that a task adds.
+constexpr std::int64_t kBlock = 16384;
+
 // NaN and infinity both make x * 0 differ from 0, so sums tell.
 bool all_finite(const Tensor& x) {
   constexpr std::int64_t kSums = 16;  // independent, so that the compiler makes vectors of them
@@ -28,8 +31,14 @@ bool all_finite(const Tensor& x) {
 
 }  // namespace
 
+void sum(const float* x, const float* y, std::int64_t count, float* out) {
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t task) {
+    const std::int64_t end = std::min(count, (task + 1) * kBlock);
+    for (std::int64_t i = task * kBlock; i < end; ++i) out[i] = x[i] + y[i];
+  });
+}
+
 void add(const float* x, std::int64_t count, float scale, float* into) {
-  constexpr std::int64_t kBlock = 16384;
   parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t task) {
     const std::int64_t end = std::min(count, (task + 1) * kBlock);
     if (scale == 1.0f)

@@ -78,6 +78,8 @@ AttentionInput part_of(const AttentionInput& all, std::int64_t begin, std::int64
 void for_each_text(const std::vector<TextRange>& texts,
                    const std::function<void(const TextRange&)>& body);
 
+// out = x + y.
+void sum(const float* x, const float* y, std::int64_t count, float* out);
 // into += scale * x.
 void add(const float* x, std::int64_t count, float scale, float* into);
 bool present(const kernels::Weight& weight);

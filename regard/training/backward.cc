@@ -157,8 +157,7 @@ void Gradients::layer(std::size_t l, std::span<const std::int64_t> starts) {
   const float* const input = tape_.input_of(l);
   // What the MLP read: the sum after attention, and that sum through a norm after it.
   float* const sum = room(&sum_, size);
-  std::copy_n(input, size, sum);
-  regard::add(tape_.layer(l).attention_out.data(), size, 1.0f, sum);
+  regard::sum(input, tape_.layer(l).attention_out.data(), size, sum);
   const float* middle = sum;
   const auto through = [&](const Norm& norm, const float* x, Tensor* out) -> const float* {
     if (norm.gain == nullptr) return x;
@@ -179,8 +178,7 @@ void Gradients::layer(std::size_t l, std::span<const std::int64_t> starts) {
   middle = through(w.attention_after_norm, sum, &middle_);
   if (w.mlp_after_norm.gain != nullptr) {
     float* const whole = room(&part_, size);
-    std::copy_n(middle, size, whole);
-    regard::add(tape_.layer(l).mlp_out.data(), size, 1.0f, whole);
+    regard::sum(middle, tape_.layer(l).mlp_out.data(), size, whole);
     after(w.mlp_after_norm, whole);
   }
   mlp(l, through(w.mlp_norm, middle, &normed_), in_gradient);

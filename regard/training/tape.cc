@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "regard/platform/threads.h"
+
 namespace regard {
 
 void KeptRows::append(const MutableView& view) {
@@ -16,7 +18,11 @@ void KeptRows::append(const MutableView& view) {
     std::copy_n(values_.data(), before, larger.data());
     values_ = std::move(larger);
   }
-  std::copy_n(view.data, size, values_.data() + before);
+  constexpr std::int64_t kBlock = 65536;
+  parallel_for((size + kBlock - 1) / kBlock, [&](std::int64_t task) {
+    const std::int64_t first = task * kBlock;
+    std::copy_n(view.data + first, std::min(kBlock, size - first), values_.data() + before + first);
+  });
   rows_ += rows;
 }
 
