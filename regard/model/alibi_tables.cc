@@ -34,7 +34,8 @@ void fill_bloom(Config* config, ModelSpec* spec) {
   divide_heads(config, spec, heads);
   config->harmless({"hidden_size", "slow_but_exact", "seq_length", "offset_alibi", "n_inner",
                     "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
-                    "unk_token_id"});
+                    "unk_token_id", "skip_bias_add"});
+  config->demand("skip_bias_add_qkv", false);
   config->demand("apply_residual_connection_post_layernorm", false);
   spec->mlp_width = 4 * spec->width;
   spec->causal = true;

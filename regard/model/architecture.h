@@ -3,6 +3,7 @@
 // tensors are called. To add one, write a `fill` in the file of its family and name it there.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,15 +27,22 @@ std::span<const Architecture> gpt_architectures();
 std::span<const Architecture> alibi_architectures();
 std::span<const Architecture> seq2seq_architectures();
 
+// What a configuration without these keys means; without a default they are demanded.
+struct SizeDefaults {
+  std::optional<std::int64_t> vocabulary = std::nullopt, width = std::nullopt,
+                              layers = std::nullopt, heads = std::nullopt, mlp = std::nullopt;
+};
+
 // hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim and
 // vocab_size under these names; `layer` gets its entries, each with scale 1 / sqrt(head_dim).
-void fill_sizes(Config* config, ModelSpec* spec);
+void fill_sizes(Config* config, ModelSpec* spec, const SizeDefaults& defaults = {});
 // Layers that all look alike: scale 1 / sqrt(head_dim), the first rotary table if there is one.
 void fill_layers(StackSpec* stack);
 
 // Sizes, epsilon (by default `epsilon`) and refusals that BERT shares with its relatives; and the
 // names of its tensors, around and in the layers, and of its masked-language-model head.
-void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon);
+void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon,
+                     const SizeDefaults& defaults = {});
 void name_bert_tensors(TensorNames* names);
 void name_bert_head(TensorNames* names);
 

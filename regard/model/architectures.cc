@@ -38,6 +38,9 @@ ModelSpec read_model_spec(const Json& config) {
   if (entry == table.end())
     throw type.wrong(
         fmt::format("one of the architectures {}", fmt::join(known_architectures(), ", ")));
+  if (const auto quantised = config.find("quantization_config");
+      quantised && !quantised->is_null() && quantised->at("quant_method").string() != "mxfp4")
+    throw quantised->at("quant_method").wrong("mxfp4, or weights that are not quantised");
   ModelSpec spec;
   spec.architecture = entry->model_type;
   Config reader(config);
@@ -57,11 +60,11 @@ void fill_layers(StackSpec* stack) {
   }
 }
 
-void fill_sizes(Config* config, ModelSpec* spec) {
-  spec->vocabulary = config->size("vocab_size", kMaximalVocabulary);
-  spec->width = spec->embedding_width = config->size("hidden_size", kMaximalWidth);
-  spec->layers = config->size("num_hidden_layers", kMaximalLayers);
-  spec->heads = config->size("num_attention_heads", kMaximalWidth);
+void fill_sizes(Config* config, ModelSpec* spec, const SizeDefaults& defaults) {
+  spec->vocabulary = config->size("vocab_size", kMaximalVocabulary, defaults.vocabulary);
+  spec->width = spec->embedding_width = config->size("hidden_size", kMaximalWidth, defaults.width);
+  spec->layers = config->size("num_hidden_layers", kMaximalLayers, defaults.layers);
+  spec->heads = config->size("num_attention_heads", kMaximalWidth, defaults.heads);
   spec->kv_heads = config->size("num_key_value_heads", kMaximalWidth, spec->heads);
   if (spec->heads % spec->kv_heads != 0)
     throw config->root()

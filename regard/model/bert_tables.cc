@@ -7,9 +7,10 @@
 #include "regard/platform/error.h"
 
 namespace regard {
-void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon) {
-  fill_sizes(config, spec);
-  spec->mlp_width = config->size("intermediate_size", kMaximalWidth);
+void fill_bert_sizes(Config* config, ModelSpec* spec, double epsilon,
+                     const SizeDefaults& defaults) {
+  fill_sizes(config, spec, defaults);
+  spec->mlp_width = config->size("intermediate_size", kMaximalWidth, defaults.mlp);
   spec->norm_epsilon = config->epsilon("layer_norm_eps", epsilon);
   spec->head.tied = config->flag("tie_word_embeddings", true);
   config->demand("is_decoder", false);

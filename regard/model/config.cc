@@ -87,8 +87,7 @@ const std::set<std::string_view> kHarmless = {"_name_or_path",
                                               "router_jitter_noise",
                                               "output_router_logits",
                                               "layer_norm_elementwise_affine",
-                                              "use_flash_attn",
-                                              "rope_position_ids_unused"};
+                                              "use_flash_attn"};
 
 }  // namespace
 
@@ -169,6 +168,11 @@ std::vector<std::int64_t> Config::ids(std::string_view key) {
 void Config::demand(std::string_view key, bool value) {
   const std::optional<Json> found = find(key);
   if (found && found->boolean() != value) throw found->wrong(value ? "true" : "false");
+}
+
+void Config::demand_number(std::string_view key, double value) {
+  const std::optional<Json> found = find(key);
+  if (found && found->number() != value) throw found->wrong(fmt::format("{}", value));
 }
 
 std::vector<std::string> Config::per_layer(std::string_view key, std::int64_t layers,

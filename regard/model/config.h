@@ -50,6 +50,7 @@ class Config {
   std::vector<std::int64_t> ids(std::string_view key);
   // The key must be absent, null or have this value.
   void demand(std::string_view key, bool value);
+  void demand_number(std::string_view key, double value);
   // One of `known` per layer, or empty when the key is absent.
   std::vector<std::string> per_layer(std::string_view key, std::int64_t layers,
                                      const std::vector<std::string_view>& known);

@@ -187,7 +187,8 @@ void fill_modernbert(Config* config, ModelSpec* spec) {
 }
 
 void fill_nomic_bert(Config* config, ModelSpec* spec) {
-  fill_bert_sizes(config, spec, 1e-12);
+  fill_bert_sizes(config, spec, 1e-12,
+                  {.vocabulary = 30528, .width = 768, .layers = 12, .heads = 12, .mlp = 3072});
   spec->activation = spec->head.activation = config->activation("hidden_act", "silu");
   spec->types = config->size("type_vocab_size", kMaximalWidth, 2);
   spec->trained_positions = config->size("max_position_embeddings", kMaximalPositions, 2048);
@@ -290,6 +291,8 @@ void fill_deberta_shape(Config* config, ModelSpec* spec, Disentangled* parts) {
                     "norm_rel_ebd"});
   if (config->size("embedding_size", kMaximalWidth, spec->width) != spec->width)
     throw config->root().at("embedding_size").wrong("hidden_size");
+  if (config->size("attention_head_size", kMaximalWidth, spec->head_dim) != spec->head_dim)
+    throw config->root().at("attention_head_size").wrong("hidden_size / num_attention_heads");
   config->demand("talking_head", false);
   if (const auto kernel = config->find("conv_kernel_size"))
     if (kernel->integer() > 0) throw kernel->wrong("0 (a convolution is not known here)");

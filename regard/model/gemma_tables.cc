@@ -102,6 +102,9 @@ void fill_gemma2(Config* config, ModelSpec* spec) {
           ? 0.0f
           : config->number("final_logit_softcapping", 30);
   fill_layer_types(config, spec, 2);
+  const std::int64_t window = config->size("sliding_window", kMaximalWindow, 4096);
+  if (config->size("sliding_window_size", kMaximalWindow, window) != window)
+    throw config->root().at("sliding_window_size").wrong("sliding_window");
 }
 
 void fill_gemma3(Config* config, ModelSpec* spec) {

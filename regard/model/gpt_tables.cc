@@ -137,7 +137,8 @@ void fill_gpt_neo(Config* config, ModelSpec* spec) {
 
 void fill_gptj(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, kGpt2Keys);
-  config->harmless({"n_ctx", "rotary"});
+  config->harmless({"n_ctx"});
+  for (const char* key : {"rotary", "scale_attn_weights"}) config->demand(key, true);
   spec->trained_positions = config->size("n_positions", kMaximalPositions, 2048);
   const bool whole = config->root().find("rotary_dim") && !config->has("rotary_dim");
   const std::int64_t dims = whole ? spec->head_dim : config->size("rotary_dim", kMaximalWidth, 64);

@@ -59,12 +59,17 @@ void fill_shape(Config* config, ModelSpec* spec, const LlamaDefaults& defaults) 
                                          .original = defaults.original,
                                          .neighbours = defaults.neighbours,
                                          .yarn_is_longrope = defaults.yarn_is_longrope})};
+  for (const char* key : {"rope_interleaved", "use_mrope"}) config->demand(key, false);
   fill_layers(spec);
   name_llama_tensors(&spec->names);
 }
 
 void attention_bias(Config* config, Biases* biases) {
   biases->query = biases->key = biases->value = biases->out = config->flag("attention_bias", false);
+}
+// Keys that published configurations carry and that transformers does not read for this model.
+void no_biases(Config* config) {
+  for (const char* key : {"attention_bias", "mlp_bias", "lm_head_bias"}) config->demand(key, false);
 }
 void mlp_bias(Config* config, Biases* biases) {
   biases->up = biases->down = config->flag("mlp_bias", false);
@@ -110,6 +115,7 @@ void fill_llama(Config* config, ModelSpec* spec) {
 
 void fill_mistral(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.positions = 4096 * 32});
+  no_biases(config);
   // An absent key means 4096 in transformers, an explicit null no window.
   const bool null = config->root().find("sliding_window") && !config->has("sliding_window");
   const std::int64_t window = window_of(config, null ? 0 : 4096);
@@ -119,6 +125,8 @@ void fill_mistral(Config* config, ModelSpec* spec) {
 void fill_qwen2(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.positions = 32768});
   spec->biases.query = spec->biases.key = spec->biases.value = true;
+  config->harmless({"attention_bias"});  // whatever it says
+  config->demand("mlp_bias", false);
   fill_qwen_windows(config, spec);
 }
 
@@ -134,6 +142,7 @@ void fill_smollm3(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.theta = 2000000, .positions = 32768, .tied = true});
   attention_bias(config, &spec->biases);
   mlp_bias(config, &spec->biases);
+  config->harmless({"max_window_layers"});
   const std::int64_t interval = config->size("no_rope_layer_interval", kMaximalLayers, 4);
   std::vector<bool> turns;
   if (const auto list = config->find("no_rope_layers")) {
@@ -179,6 +188,8 @@ void fill_olmo2(Config* config, ModelSpec* spec) {
 void fill_phi3(Config* config, ModelSpec* spec) {
   fill_shape(config, spec,
              {.epsilon = 1e-5, .positions = 4096, .original = 4096, .yarn_is_longrope = true});
+  no_biases(config);
+  config->demand_number("full_attn_mod", 1);
   TensorNames& names = spec->names;
   names.query = names.key = names.value = names.gate = names.up = "";
   names.qkv = "layers.{}.self_attn.qkv_proj";
@@ -191,6 +202,8 @@ void fill_stablelm(Config* config, ModelSpec* spec) {
   fill_shape(
       config, spec,
       {.partial = 0.25, .epsilon = 1e-5, .epsilon_key = "layer_norm_eps", .positions = 4096});
+  config->harmless({"norm_eps", "rope_pct"});
+  config->demand_number("rotary_scaling_factor", 1);
   spec->norm = NormKind::kLayerNorm;
   spec->norm_bias = true;
   spec->biases.query = spec->biases.key = spec->biases.value = config->flag("use_qkv_bias", false);
@@ -229,6 +242,7 @@ void fill_cohere(Config* config, ModelSpec* spec) {
 
 void fill_mixtral(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.theta = 1000000, .epsilon = 1e-5, .positions = 4096 * 32});
+  no_biases(config);
   const std::int64_t window = window_of(config, 0);
   fill_windows(config, spec, window, [&](std::int64_t) { return window > 0; });
   ExpertsSpec experts;

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
+#include <vector>
 
 #include "regard/platform/error.h"
 
@@ -109,6 +111,28 @@ TEST(ModelSpec, RefusesADefaultThatTheOtherKeysForbid) {
   EXPECT_NE(error_of(decoder("mpnet", "\"relative_attention_num_buckets\": 16, "))
                 .find("relative_attention_num_buckets"),
             std::string::npos);
+}
+
+TEST(ModelSpec, RefusesWhatAPublishedKeyCouldMeanWithAnotherValue) {
+  for (const auto& [type, key, value] :
+       std::vector<std::array<std::string, 3>>{{"llama", "rope_interleaved", "true"},
+                                               {"qwen2", "use_mrope", "true"},
+                                               {"phi3", "attention_bias", "true"},
+                                               {"phi3", "full_attn_mod", "2"},
+                                               {"mixtral", "lm_head_bias", "true"},
+                                               {"gemma2", "sliding_window_size", "7"},
+                                               {"deberta-v2", "attention_head_size", "16"},
+                                               {"stablelm", "rotary_scaling_factor", "2.0"}})
+    EXPECT_NE(error_of(decoder(type, "\"" + key + "\": " + value + ", ")).find(key),
+              std::string::npos)
+        << key;
+}
+
+TEST(ModelSpec, RefusesQuantisationThatIsNotKnownByName) {
+  const std::string error =
+      error_of(decoder("llama", R"("quantization_config": {"quant_method": "gptq"}, )"));
+  EXPECT_NE(error.find("quantization_config.quant_method"), std::string::npos) << error;
+  EXPECT_NE(error.find("mxfp4"), std::string::npos) << error;
 }
 
 TEST(ModelSpec, NotesOtherUnknownKeys) {

@@ -199,7 +199,7 @@ RotarySpec read_from(std::initializer_list<std::string_view> names, Config* conf
   spec.frequencies = plain_frequencies(base, dims);
 
   const auto type_json = rope.find("rope_type") ? rope.find("rope_type") : rope.find("type");
-  rope.ignore({"type"});
+  rope.ignore({"type", "finetuned"});
   std::string type(type_json ? type_json->string() : "default");
   // A trained length that stretches nothing.
   config->harmless({"original_max_position_embeddings"});
