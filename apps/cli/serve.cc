@@ -12,12 +12,13 @@
 #include "apps/cli/command.h"
 #include "apps/server/api.h"
 #include "regard/platform/error.h"
+#include "regard/session/checkpoints.h"
 
 namespace regard::cli {
 namespace {
 
 struct Options {
-  std::string model, address = "127.0.0.1", token, ask_url, ask_model = "default";
+  std::string model, run, address = "127.0.0.1", token, ask_url, ask_model = "default";
   int port = 8742;
   std::int64_t megabytes = 1024;
   std::vector<std::string> traces;
@@ -84,7 +85,9 @@ void check(const Options& options) {
 void serve(Context& context, const Options& options) {
   check(options);
   server::ApiOptions api_options;
-  api_options.model = options.model;
+  if (!options.run.empty()) run_checkpoints(options.run);  // says early that it holds none
+  api_options.run = options.run;
+  api_options.model = options.model.empty() ? options.run : options.model;
   api_options.token = options.token;
   api_options.hosts = {options.address, own_name()};
   api_options.budget = static_cast<std::uint64_t>(options.megabytes) << 20;
@@ -132,6 +135,8 @@ void add_serve(CLI::App& app, Context& context) {
   verb->add_option("--token", options->token, "What a browser must know to be served");
   verb->add_flag("--open", options->open, "Open the page in the browser");
   verb->add_option("--model", options->model, "Model to begin with");
+  verb->add_option("--run", options->run,
+                   "A folder of `regard train`: texts are shown at each of its checkpoints");
   verb->add_option("--trace", options->traces, "Traces to show, from `regard record`");
   verb->add_option("--memory", options->megabytes,
                    "Megabytes of traces in memory; the others are "

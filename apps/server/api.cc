@@ -12,6 +12,7 @@
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
 #include "regard/session/builtin_model.h"
+#include "regard/session/checkpoints.h"
 #include "regard/session/page.h"
 
 namespace regard::server {
@@ -75,7 +76,8 @@ auto read_body(const Request& request, const Read& read) {
   }
 }
 
-RunRequest run_request(const Json& json) {
+// checkpoint: the step of the run's checkpoint that is to be used.
+RunRequest run_request(const Json& json, std::optional<std::int64_t>* checkpoint) {
   RunRequest request;
   const auto text = [](const Json& value) {
     const std::string_view found = value.string();
@@ -98,6 +100,8 @@ RunRequest run_request(const Json& json) {
       request.truncate = value.boolean();
     } else if (key == "untrained") {
       request.untrained = value.boolean();
+    } else if (key == "checkpoint") {
+      *checkpoint = value.integer();
     } else if (key == "kind") {
       request.kind = kind_named(value.string());
       if (!request.kind) throw value.wrong("self, encoder, decoder or cross");
@@ -107,12 +111,19 @@ RunRequest run_request(const Json& json) {
         throw value.wrong(fmt::format("0 to {}", kMostGenerated));
     } else {
       throw Failure{400, fmt::format("request: expected model, text, pair, target, kind, truncate, "
-                                     "untrained or generate, found {}",
+                                     "untrained, checkpoint or generate, found {}",
                                      json_quoted(key))};
     }
   });
   if (request.text.empty()) throw Failure{400, "text: expected at least one character, found none"};
   return request;
+}
+
+std::string checkpoint_folder(const std::string& run, std::int64_t step) {
+  if (!run.empty())
+    for (const RunCheckpoint& one : run_checkpoints(run))
+      if (one.step == step) return one.folder;
+  throw Failure{404, fmt::format("checkpoint {}: not there; /api/checkpoints lists what is", step)};
 }
 
 std::string event(std::string_view name, std::string_view data) {
@@ -215,6 +226,10 @@ void Api::handle(const Request& request, Exchange& exchange) {
     needs("GET");
     return list_traces(exchange);
   }
+  if (parts.size() == 2 && what == "checkpoints") {
+    needs("GET");
+    return list_checkpoints(request, exchange);
+  }
   if ((parts.size() == 3 || parts.size() == 4) && what == "traces") {
     needs("GET");
     return of_trace(parts[2], parts.size() == 4 ? parts[3] : "", request, exchange);
@@ -299,7 +314,14 @@ void Api::models(Exchange& exchange) {
 }
 
 void Api::start_run(const Request& request, Exchange& exchange) {
-  RunRequest run = read_body(request, run_request);
+  std::optional<std::int64_t> checkpoint;
+  RunRequest run =
+      read_body(request, [&](const Json& json) { return run_request(json, &checkpoint); });
+  if (checkpoint) {
+    run.model = checkpoint_folder(options_.run, *checkpoint);
+    return exchange.send(202, kJson,
+                         fmt::format("{{\"run\":\"{}\"}}", runs_.start(std::move(run))));
+  }
   // A name and no path: what is opened is in the list.
   std::string chosen;
   const std::vector<ModelEntry> known = known_models(&chosen);
@@ -341,6 +363,18 @@ void Api::list_traces(Exchange& exchange) {
     json += fmt::format(R"({{"id":"{}","model":{},"text":{},"tokens":{}}})", one.id,
                         json_quoted(one.model), json_quoted(one.text), one.tokens);
   }
+  exchange.send(200, kJson, json + "]}");
+}
+
+void Api::list_checkpoints(const Request& request, Exchange& exchange) {
+  const Parameters parameters(request.query, {"model", "text"});
+  std::string chosen, json = "{\"checkpoints\":[";
+  static_cast<void>(known_models(&chosen));
+  if (!options_.run.empty() && parameters.text("model", chosen) == chosen)
+    for (const RunCheckpoint& one : run_checkpoints(options_.run)) {
+      if (json.back() != '[') json += ',';
+      json += to_json(one);
+    }
   exchange.send(200, kJson, json + "]}");
 }
 

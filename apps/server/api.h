@@ -20,6 +20,7 @@ namespace regard::server {
 
 struct ApiOptions {
   std::string model;               // shown first; empty: the default
+  std::string run;                 // a training run's folder, whose checkpoints are shown; or empty
   std::string token;               // asked of every client; empty: nobody is asked
   std::vector<std::string> hosts;  // names that clients may call this machine, beside localhost
                                    // and numeric addresses
@@ -47,6 +48,7 @@ class Api {
   void start_run(const Request& request, Exchange& exchange);
   void follow_run(const std::string& id, Exchange& exchange);
   void list_traces(Exchange& exchange);
+  void list_checkpoints(const Request& request, Exchange& exchange);
   void of_trace(const std::string& id, const std::string& what, const Request& request,
                 Exchange& exchange);
   void tile(const Trace& trace, const Request& request, Exchange& exchange);

@@ -178,7 +178,9 @@ void put_run(const Session& session, const PageRun& run, const std::string& id, 
   const Trace& trace = *run.trace;
   sink(fmt::format("<script type=\"application/json\" data-trace=\"data-{}\">", id));
   const auto safe = [&](std::string_view json) { sink(for_script(json)); };
-  sink(fmt::format("{{\"untrained\":{},\"info\":", run.untrained));
+  sink(fmt::format("{{\"untrained\":{},", run.untrained));
+  if (run.checkpoint) sink("\"checkpoint\":" + to_json(*run.checkpoint) + ",");
+  sink("\"info\":");
   write_trace_info(session, trace, id, safe);
   sink(",\"measures\":");
   write_measures(trace.kind, measure_heads(trace, trace.heads()), safe);
@@ -228,11 +230,6 @@ void write_trace_info(const Session& session, const Trace& trace, std::string_vi
   request.one_head = true;
   const View view = session.view(trace, request);
   const HeadMap& chosen = view.heads.front();
-  std::string mean;
-  if (trace.preferred.size() > 1 && std::all_of(trace.preferred.begin(), trace.preferred.end(),
-                                                [&](HeadId one) { return trace.has(one); }))
-    mean = ",\"mean\":" +
-           list_of(trace.preferred, [&](HeadId one) { return head_json(trace.kind, one); });
   sink(fmt::format(R"({{"format":{},"id":{},"model":{},"sides":[)", kPageFormat, json_quoted(id),
                    json_quoted(trace.model)));
   write_sides(trace, sink);
@@ -241,8 +238,8 @@ void write_trace_info(const Session& session, const Trace& trace, std::string_vi
     return layer_json(trace.kind, trace.keys_side ? 1 : 0, entry.second);
   }));
   sink(fmt::format(
-      R"(,"blockEdge":{},"choice":{{"head":{}{},"why":{}}},"links":{},"notes":{}}})",
-      trace.layers.begin()->second.block_edge, head_json(trace.kind, chosen.id.value()), mean,
+      R"(,"blockEdge":{},"choice":{{"head":{},"why":{}}},"links":{},"notes":{}}})",
+      trace.layers.begin()->second.block_edge, head_json(trace.kind, chosen.id.value()),
       json_quoted(chosen.why),
       list_of(view.links, [&](const Link& link) { return link_json(trace.kind, link); }),
       list_of(view.notes, [](const std::string& note) { return json_quoted(note); })));

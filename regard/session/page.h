@@ -4,12 +4,14 @@
 // Thread safety: the structs are plain values; the functions may be called from any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "regard/analysis/head_measures.h"
 #include "regard/render/data.h"
+#include "regard/session/checkpoints.h"
 #include "regard/session/session.h"
 
 namespace regard {
@@ -38,6 +40,8 @@ void write_measures(AttentionKind kind, const std::vector<HeadMeasures>& measure
 struct PageRun {
   const Trace* trace = nullptr;
   bool untrained = false;  // weights were drawn at random
+  // Of which checkpoint it is: the page shows those of one text in their order.
+  std::optional<RunCheckpoint> checkpoint = std::nullopt;
 };
 struct PageOptions {
   bool lesson = false;  // opens with the lesson
