@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { ConnectionError, SourceError, type Progress, type Source } from "./data/source";
-import { sameHead, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type RunRequest, type TraceInfo } from "./data/types";
+import { sameHead, type Checkpoint, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type RunRequest, type TraceInfo } from "./data/types";
 import { unitOfToken, unitsOf, type Level, type Part, type Scale, type Top } from "./lib/grid";
 
 export const kViews = [
@@ -15,17 +15,15 @@ export const kViews = [
   "map",
   "compare",
   "generated",
+  "training",
 ] as const;
 export type ViewName = (typeof kViews)[number];
-// Views that can show a mean of heads.
-export const kMeanViews: readonly ViewName[] = ["heatmap", "links", "text"];
 
 export interface Choice {
   lesson: string | null; // step of the lesson; null: the views
   view: ViewName;
   head: HeadId | null; // null until a trace is there
   heads: HeadId[]; // shown by Links, the first is `head`
-  mean: HeadId[]; // grid, Links and Text show the mean of these, the first is `head`; empty: no mean
   level: Level;
   row: number | null; // token that attends, locked by a click
   column: number | null; // token attended to
@@ -43,7 +41,6 @@ export const kDefaults: Choice = {
   view: "heatmap",
   head: null,
   heads: [],
-  mean: [],
   level: "word",
   row: null,
   column: null,
@@ -63,6 +60,8 @@ export function clearHover(): void {
 }
 export const trace = signal<TraceInfo | null>(null);
 export const measures = signal<HeadMeasure[]>([]);
+// Of the shown model's training, at which the shown text can be run.
+export const checkpoints = signal<Checkpoint[]>([]);
 export const models = signal<ModelEntry[]>([]);
 export const model = signal("");
 // What the shown run was asked with; null where it was not asked for here.
@@ -78,10 +77,9 @@ export function theSource(): Source {
   return source;
 }
 
-// Changes the choice; `step` makes an entry in the history, so that back undoes it. Who chooses a
-// head wants no mean.
+// Changes the choice; `step` makes an entry in the history, so that back undoes it.
 export function choose(change: Partial<Choice>, step = true): void {
-  choice.value = { ...choice.value, ...(change.head ? { mean: [] } : {}), ...change };
+  choice.value = { ...choice.value, ...change };
   remember(step);
 }
 
@@ -89,17 +87,6 @@ export function chooseHead(head: HeadId): void {
   const rest = choice.value.heads.filter((h) => !sameHead(h, head));
   choose({ head, heads: [head, ...rest.slice(choice.value.heads.length > 1 ? 0 : 1)] });
 }
-
-// The mean that the model's makers chose.
-export function chooseMean(mean: HeadId[]): void {
-  choose({ head: mean[0]!, heads: [mean[0]!], mean });
-}
-
-// What grid, Links and Text show: the heads of a mean, or one.
-export const shownHeads = computed<HeadId[]>(() => {
-  const { head, mean } = choice.value;
-  return mean.length > 0 ? mean : head ? [head] : [];
-});
 
 export const layer = computed<Layer | null>(() => {
   const head = choice.value.head;
@@ -158,8 +145,7 @@ function address(): string {
   }
   if (c.lesson !== null) p.set("lesson", c.lesson);
   if (c.view !== kDefaults.view) p.set("view", c.view);
-  if (c.mean.length > 0) p.set("mean", c.mean.map(headToAddress).join(" "));
-  else if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
+  if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
   for (const key of ["level", "scale", "top", "part", "row", "column", "mass"] as const)
     if (c[key] !== kDefaults[key]) p.set(key, String(c[key]));
   for (const key of ["specials", "sinks"] as const) if (c[key] !== kDefaults[key]) p.set(key, "no");
@@ -202,9 +188,7 @@ interface Address {
 }
 function readAddress(): Address {
   const p = new URLSearchParams(location.hash.slice(1));
-  const headsOf = (key: string) => (p.get(key) ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
-  const mean = headsOf("mean");
-  const heads = mean.length > 0 ? mean.slice(0, 1) : headsOf("head");
+  const heads = (p.get("head") ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
   const mass = Number(p.get("mass") ?? "1");
   const [other, otherHead] = (p.get("other") ?? "").split(" ");
   const second = otherHead ? headFromAddress(otherHead) : null;
@@ -222,7 +206,6 @@ function readAddress(): Address {
       view: pick(p.get("view"), kViews, "heatmap"),
       head: heads[0] ?? null,
       heads,
-      mean,
       level: pick(p.get("level"), ["token", "word", "sentence"], "word"),
       row: count(p.get("row")),
       column: count(p.get("column")),
@@ -257,11 +240,7 @@ async function showTrace(id: string, wanted: Choice, asked: RunRequest | null, s
   const exists = (h: HeadId) =>
     info.layers.some((l) => l.kind === h.kind && l.layer === h.layer && l.heads.includes(h.head));
   const heads = wanted.heads.filter(exists);
-  let mean = wanted.mean.every(exists) ? wanted.mean : [];
-  if (heads.length === 0) {
-    heads.push(info.choice.head);
-    mean = info.choice.mean ?? [];
-  }
+  if (heads.length === 0) heads.push(info.choice.head);
   const at = info.layers.find((l) => l.kind === heads[0]!.kind && l.layer === heads[0]!.layer)!;
   const inside = (token: number | null, side: number) =>
     token !== null && token < info.sides[side]!.tokens.length ? token : null;
@@ -270,16 +249,31 @@ async function showTrace(id: string, wanted: Choice, asked: RunRequest | null, s
     ...wanted,
     head: heads[0]!,
     heads,
-    mean,
     row: inside(wanted.row, at.query),
     column: inside(wanted.column, at.key),
   };
   measures.value = [];
+  checkpoints.value = [];
+  void readCheckpoints();
   void theSource()
     .measures(id)
     .then((list) => {
       if (trace.value === info) measures.value = list;
     }, report);
+}
+
+// The model and the text of what is shown, as they were asked for.
+export const shownModel = () => request.value?.model || model.value;
+export async function readCheckpoints(): Promise<void> {
+  const info = trace.value;
+  if (!info || info.sides.length > 1 || info.sides[0]!.pair !== null) return;
+  try {
+    const list = await theSource().checkpoints(shownModel(), info.sides[0]!.text);
+    const same = list.length === checkpoints.value.length;
+    if (trace.value === info && !same) checkpoints.value = list;
+  } catch (error) {
+    report(error);
+  }
 }
 
 export function report(error: unknown): void {
@@ -344,7 +338,7 @@ export async function runText(
   asking.value = asked;
   try {
     const id = await theSource().run(asked, (p) => !signal.aborted && (running.value = p), signal);
-    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], mean: [], row: null, column: null }, asked, signal);
+    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null }, asked, signal);
     remember(step);
   } catch (error) {
     if (signal.aborted) return;
@@ -362,8 +356,7 @@ async function followAddress(signal = supersede(), otherwise: RunRequest | null 
   if (asked && asked.model !== "") model.value = asked.model;
   try {
     if (id !== null && trace.value?.id === id) {
-      const { head, heads, mean } = choice.value;
-      choice.value = { ...c, ...(c.head ? {} : { head, heads, mean }) };
+      choice.value = { ...c, ...(c.head ? {} : { head: choice.value.head, heads: choice.value.heads }) };
       return;
     }
     const all = await theSource().traces();
@@ -371,7 +364,8 @@ async function followAddress(signal = supersede(), otherwise: RunRequest | null 
     const known = all.find((t) => t.id === id);
     if (known) return await showTrace(known.id, c, asked, signal);
     if (asked && theSource().canRun) return await runText(asked.text, asked.pair ?? null, c, asked, false);
-    if (all[0]) return await showTrace(all[0].id, c, null, signal);
+    // The lesson begins with its own sentence, whatever was looked at last.
+    if (all[0] && (c.lesson === null || !theSource().canRun)) return await showTrace(all[0].id, c, null, signal);
     if (theSource().canRun) return await runText(kFirstText, null, c, {}, false);
   } catch (error) {
     if (!signal.aborted) report(error);

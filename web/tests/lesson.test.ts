@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Explanation, HeadId, Layer, TraceInfo, Unit } from "../src/data/types";
-import { bestLinks, linksOf, type WordMap } from "../src/lib/links";
+import { thinned } from "../src/lib/checkpoints";
+import { sharesOf, sharesOverHeads, type WordMap } from "../src/lib/links";
 import { verdict } from "../src/lesson/verdict";
 import { fill, languages } from "../src/lesson/text";
 import { reweighted } from "../src/lesson/softmax";
@@ -72,32 +73,53 @@ function mapWith(cells: [number, number, number][]): WordMap {
   return { head, layer, weights };
 }
 
-test("a link's score is its contrast times the logarithm of its distance", () => {
-  const map = mapWith([[6, 1, 0.8]]);
-  const link = linksOf(info, map, 6).find((one) => one.key === 1)!;
-  assert.ok(Math.abs(link.score - (0.8 - 0.01) * Math.log(5)) < 1e-6);
+test("shares are ordered by weight alone, of other words proper", () => {
+  const map = mapWith([[6, 1, 0.5], [6, 5, 0.6], [6, 6, 0.9], [3, 0, 0.9]]);
+  const shares = sharesOf(info, map, 6);
+  assert.deepEqual(shares.slice(0, 2).map((s) => s.key), [5, 1]);
+  assert.ok(shares.every((s) => s.key !== 6)); // not itself
+  assert.ok(sharesOf(info, map, 3).every((s) => s.key !== 0)); // "the", "The": a copy
 });
 
-test("neighbours, copies of the word and columns that everybody attends to are no links", () => {
-  const everybody = Array.from({ length: 8 }, (_, q): [number, number, number] => [q, 4, 0.9]);
-  const map = mapWith([...everybody, [6, 5, 0.9], [3, 0, 0.9]]);
-  assert.deepEqual(linksOf(info, map, 6).filter((l) => l.key === 5 || l.key === 4), []);
-  assert.deepEqual(linksOf(info, map, 3).filter((l) => l.key === 0), []);
+test("over all heads each word has its largest share", () => {
+  const second = { ...mapWith([[6, 1, 0.7]]), head: { ...head, head: 1 } };
+  const shares = sharesOverHeads(info, [mapWith([[6, 1, 0.5], [6, 4, 0.6]]), second], 6);
+  assert.deepEqual(shares.slice(0, 2).map((s) => [s.key, s.head.head]), [[1, 1], [4, 0]]);
 });
 
-test("the verdict says when the model has it, when it has the reason only, and when it is wrong", () => {
-  const known = { means: "cat", because: "ran" };
-  const from = (cells: [number, number, number][]) => bestLinks(info, [mapWith(cells)], 6);
+test("the verdict goes by the head that is shown, and names heads that say otherwise", () => {
+  const known = { means: "cat", because: "ran", rivals: ["dog"] };
   const figures = languages[0]!.figures;
-  assert.equal(verdict(words, from([[6, 1, 0.8]]), 6, known).text, figures.right);
-  assert.equal(verdict(words, from([[6, 4, 0.8]]), 6, known).text, figures.wrong);
-  assert.equal(verdict(words, from([[6, 1, 0.8]]), 6, undefined).text, figures.unknown);
-  assert.equal(verdict(words, [], 6, known).text, figures.none);
-  const reason = words.map((w) => (w.text === "ran" ? { ...w, text: "far" } : w));
-  assert.equal(
-    verdict(reason, [{ query: 6, key: 7, weight: 0.9, head, score: 1 }, { query: 6, key: 1, weight: 0.5, head, score: 0.5 }], 6, { means: "cat", because: "far" }).text,
-    figures.partly,
-  );
+  const said = (here: [number, number, number][], elsewhere: [number, number, number][] = []) => {
+    const map = mapWith(here);
+    const other = { ...mapWith(elsewhere), head: { ...head, head: 1 } };
+    return verdict(words, sharesOf(info, map, 6), sharesOverHeads(info, [map, other], 6), 6, known);
+  };
+  const texts = (list: ReturnType<typeof said>) => list.map((one) => one.text);
+  assert.deepEqual(texts(said([[6, 1, 0.8]])), [figures.right]);
+  assert.deepEqual(texts(said([[6, 7, 0.5], [6, 1, 0.4]])), [figures.both]);
+  assert.deepEqual(texts(said([[6, 2, 0.5], [6, 1, 0.3], [6, 4, 0.1]])), [figures.partly]);
+  assert.deepEqual(texts(said([[6, 4, 0.8]])), [figures.wrong]);
+  // A far word with less weight is not more than a near one with more, in this head or another.
+  const far = said([[6, 1, 0.6]], [[6, 1, 0.996], [6, 4, 1]]);
+  assert.deepEqual(texts(far), [figures.right, figures.disputed]);
+  assert.equal(far[0]!.values["means_weight"], "0.600");
+  assert.deepEqual([far[1]!.values["rival"], far[1]!.values["rival_most"], far[1]!.values["rival_head"]], ["dog", "1.000", "L0H1"]);
+});
+
+test("of a text without a known answer the verdict gives the numbers and no judgement", () => {
+  const map = mapWith([[6, 4, 0.8]]);
+  const [only, ...rest] = verdict(words, sharesOf(info, map, 6), sharesOverHeads(info, [map], 6), 6, undefined);
+  assert.equal(only!.text, languages[0]!.figures.unknown);
+  assert.equal(only!.values["top"], "dog");
+  assert.deepEqual(rest, []);
+  assert.equal(verdict(words, [], [], 6, undefined)[0]!.text, languages[0]!.figures.none);
+});
+
+test("a long list of checkpoints is thinned evenly, its ends kept", () => {
+  const list = Array.from({ length: 101 }, (_, i) => i);
+  assert.deepEqual(thinned(list, 5), [0, 25, 50, 75, 100]);
+  assert.deepEqual(thinned([1, 2, 3], 5), [1, 2, 3]);
 });
 
 function explanation(logits: number[], sink: number | null, cap = 0): Explanation {

@@ -7,6 +7,7 @@ import { dot, kNoTerms, logit, sees, weightsOfRow, type HeadView, type ScoreTerm
 import { SourceError, type Source, type TraceSummary } from "./source";
 import { measuresFrom } from "./types";
 import type {
+  Checkpoint,
   Explanation,
   HeadId,
   HeadMeasure,
@@ -22,6 +23,7 @@ export interface EmbeddedTrace {
   info: TraceInfo;
   measures: HeadMeasure[];
   untrained?: boolean; // weights were drawn at random
+  checkpoint?: Checkpoint; // of its training
   data: ArrayBuffer; // the trace file
 }
 
@@ -49,10 +51,11 @@ export class EmbeddedSource implements Source {
   // A run of the page that is the wanted one.
   run(request: RunRequest): Promise<string> {
     const found = this.embedded.find(
-      ({ info, untrained }) =>
+      ({ info, untrained, checkpoint }) =>
         info.sides[0]?.text === request.text &&
         (info.sides[0].pair ?? undefined) === request.pair &&
-        (untrained ?? false) === (request.untrained ?? false),
+        (untrained ?? false) === (request.untrained ?? false) &&
+        (request.checkpoint === undefined || checkpoint?.step === request.checkpoint),
     );
     if (found) return Promise.resolve(found.info.id);
     return Promise.reject(
@@ -60,14 +63,20 @@ export class EmbeddedSource implements Source {
     );
   }
   traces(): Promise<TraceSummary[]> {
+    const shown = this.embedded.filter(({ checkpoint }, i) => i === 0 || checkpoint === undefined);
     return Promise.resolve(
-      this.embedded.map(({ info }) => ({
+      shown.map(({ info }) => ({
         id: info.id,
         model: info.model,
         text: info.sides[0]?.text ?? "",
         tokens: info.sides[0]?.tokens.length ?? 0,
       })),
     );
+  }
+  checkpoints(_model: string, text: string): Promise<Checkpoint[]> {
+    const own = this.embedded.filter(({ info }) => info.sides[0]?.text === text);
+    const found = own.flatMap(({ checkpoint }) => checkpoint ?? []);
+    return Promise.resolve(found.sort((a, b) => a.step - b.step));
   }
   info(trace: string): Promise<TraceInfo> {
     return Promise.resolve(this.at(trace).info);

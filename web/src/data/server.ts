@@ -3,6 +3,7 @@
 import { ConnectionError, SourceError, type ExportRequest, type Progress, type Question, type Source, type TraceSummary } from "./source";
 import { measuresFrom } from "./types";
 import type {
+  Checkpoint,
   Explanation,
   HeadId,
   HeadMeasure,
@@ -19,6 +20,7 @@ const headParameters = (head: HeadId) => ({
   head: `L${head.layer}H${head.head}`,
 });
 
+const kMostInAddress = 2000; // characters of a text
 const kGone = "The server does not answer. Is `regard serve` still running?";
 
 async function ask(path: string, init?: RequestInit): Promise<Response> {
@@ -95,6 +97,10 @@ export class ServerSource implements Source {
   async traces() {
     return (await json<{ traces: TraceSummary[] }>("/api/traces")).traces;
   }
+  async checkpoints(model: string, text: string) {
+    if (text.length > kMostInAddress) return [];
+    return (await json<{ checkpoints: Checkpoint[] }>(`/api/checkpoints?${query({ model, text })}`)).checkpoints;
+  }
   info(trace: string) {
     return this.once(`/api/traces/${trace}`, (path) => json<TraceInfo>(path));
   }
@@ -154,10 +160,9 @@ export class ServerSource implements Source {
   }
 
   exportAddress(trace: string, request: ExportRequest) {
-    const { heads, word, ...rest } = request;
+    const { head, word, ...rest } = request;
     const parameters = query({
-      ...headParameters(heads[0]!),
-      head: heads.map((head) => `L${head.layer}H${head.head}`).join(","),
+      ...headParameters(head),
       ...rest,
       ...(word === undefined ? {} : { word }),
     });

@@ -3,6 +3,7 @@
 // in the page itself (embedded.ts), whose cells are recomputed here from queries, keys and
 // log-sum-exps.
 import type {
+  Checkpoint,
   Explanation,
   HeadId,
   HeadMeasure,
@@ -31,7 +32,7 @@ export interface Progress {
 export interface ExportRequest {
   view: "heatmap" | "row" | "heads";
   format: "png" | "svg" | "pdf" | "csv" | "json" | "npy";
-  heads: HeadId[]; // several: their mean
+  head: HeadId;
   level: string;
   scale: string;
   word?: number;
@@ -53,6 +54,8 @@ export interface Source {
   // Runs a model on a text; resolves to the trace's id. Aborting the signal cancels the run.
   run(request: RunRequest, progress: (p: Progress) => void, signal: AbortSignal): Promise<string>;
   traces(): Promise<TraceSummary[]>;
+  // Of the training of this model, by step, at which this text can be run; often none.
+  checkpoints(model: string, text: string): Promise<Checkpoint[]>;
   info(trace: string): Promise<TraceInfo>;
   // Weights of tokens, pooled to at most size x size cells as `regard tile` pools. atOnce: rather a
   // rough tile now than an exact one in seconds.

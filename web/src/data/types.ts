@@ -78,8 +78,7 @@ export interface TraceInfo {
   sides: Side[];
   layers: Layer[];
   blockEdge: number;
-  // What is shown first: `head`, or the mean of several, of which it is one.
-  choice: { head: HeadId; mean?: HeadId[]; why: string };
+  choice: { head: HeadId; why: string };
   links: Link[]; // strongest content links, words of the sides of their heads
   notes: string[];
 }
@@ -117,6 +116,14 @@ export interface RunRequest {
   truncate?: boolean;
   generate?: number;
   untrained?: boolean; // the same architecture with random weights
+  checkpoint?: number; // the model as it was at this step of its training
+}
+
+// A checkpoint of the training of a model.
+export interface Checkpoint {
+  step: number;
+  loss: number | null; // nats; null: not measured after this step
+  heldOut: number | null;
 }
 
 export interface Region {
@@ -158,11 +165,6 @@ export interface Explanation {
 export function headName(head: HeadId): string {
   const name = `L${head.layer}H${head.head}`;
   return head.kind === "self" ? name : `${head.kind} ${name}`;
-}
-
-// One head, or the mean of several.
-export function headsName(heads: readonly HeadId[]): string {
-  return heads.map(headName).join(" + ") + (heads.length > 1 ? ", mean" : "");
 }
 
 export function sameHead(a: HeadId, b: HeadId): boolean {

@@ -3,16 +3,15 @@
 // ones go, with the facts, to a language model that the reader has set up behind the server.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { headName, type HeadMeasure } from "../data/types";
+import { headName, sameHead, type HeadMeasure } from "../data/types";
 import { percent } from "../lib/grid";
-import { bestLinks, wordMaps } from "../lib/links";
+import { sharesOf, wordMaps } from "../lib/links";
 import { choose, chooseHead, measures, theSource, trace, type ViewName } from "../state";
 import { Waiting } from "../ui/controls";
-import { runBeside, sameWord } from "./focus";
-import { useLinks } from "./runs";
+import { example, runBeside, sameWord, type Found } from "./focus";
+import { WithFound } from "./runs";
 import { fill, lesson, Rich, type Values } from "./text";
 
-type Found = NonNullable<ReturnType<typeof useLinks>>;
 interface Answer {
   text: string;
   values: Values;
@@ -35,7 +34,16 @@ function answerTop(found: Found): Answer {
     .join(", ");
   return {
     text: a.top,
-    values: { word, top: words[top.key]!.text, weight: percent(top.weight), head: headName(top.head), others: others || "–" },
+    values: {
+      word,
+      top: words[top.key]!.text,
+      weight: percent(top.weight),
+      head: headName(top.head),
+      others: others || "–",
+      chosen: headName(found.head),
+      here: words[found.here[0]!.key]!.text,
+      here_weight: percent(found.here[0]!.weight),
+    },
     view: "heatmap",
     act: () => {
       chooseHead(top.head);
@@ -47,9 +55,8 @@ function answerTop(found: Found): Answer {
 function answerMutual(found: Found): Answer {
   const a = lesson().ask.answers;
   const words = found.info.sides[0]!.words;
-  const top = found.all[0];
+  const top = found.here[0];
   if (!top) return { text: a.top_none, values: { word: words[found.word]!.text } };
-  const map = found.maps.find((one) => one.head.layer === top.head.layer && one.head.head === top.head.head)!;
   return {
     text: a.mutual,
     values: {
@@ -57,7 +64,7 @@ function answerMutual(found: Found): Answer {
       word: words[found.word]!.text,
       top: words[top.key]!.text,
       there: percent(top.weight),
-      back: percent(map.weights[top.key * words.length + top.query]!),
+      back: percent(found.map.weights[top.key * words.length + found.word]!),
     },
     view: "links",
     act: () => chooseHead(top.head),
@@ -73,14 +80,14 @@ async function answerReplace(found: Found, at: number, by: string, signal: Abort
   const text = decode(bytes.subarray(0, old.start)) + by + decode(bytes.subarray(old.end));
   const other = await runBeside(text, signal);
   const word = sameWord(found.info, found.word, other);
-  const top = found.all[0];
+  const top = found.here[0];
   if (word < 0 || !top) return { text: a.replace_none, values: { word: side.words[found.word]!.text } };
-  const maps = await wordMaps(other, found.head.kind);
-  const then = bestLinks(other, maps, word)[0];
+  const map = (await wordMaps(other, found.head.kind))?.find((one) => sameHead(one.head, found.head));
+  if (!map) return { text: a.replace_none, values: { word: side.words[found.word]!.text } };
+  const then = sharesOf(other, map, word)[0];
   const words = other.sides[0]!.words;
-  const chosen = (list: typeof maps) => list.find((m) => m.head.layer === found.head.layer && m.head.head === found.head.head)!;
-  const before = chosen(found.maps).weights.subarray(found.word * side.words.length, (found.word + 1) * side.words.length);
-  const after = chosen(maps).weights.subarray(word * words.length, (word + 1) * words.length);
+  const before = found.row;
+  const after = map.weights.subarray(word * words.length, (word + 1) * words.length);
   const changes = side.words.map((one, i) => {
     const there = i === at ? at : sameWord(found.info, i, other);
     return { name: i === at ? `${one.text} / ${by}` : one.text, from: before[i]!, to: there >= 0 ? (after[there] ?? 0) : 0 };
@@ -94,10 +101,8 @@ async function answerReplace(found: Found, at: number, by: string, signal: Abort
       word: side.words[found.word]!.text,
       top: side.words[top.key]!.text,
       weight: percent(top.weight),
-      head: headName(top.head),
       new_top: then ? words[then.key]!.text : "–",
       new_weight: then ? percent(then.weight) : "–",
-      new_head: then ? headName(then.head) : "–",
       chosen: headName(found.head),
       changed: most.name,
       from: percent(most.from),
@@ -114,7 +119,8 @@ function facts(found: Found): string {
   const lines = [
     `Model: ${found.info.model}. Text: ${found.info.sides[0]!.text}`,
     `Word in question: ${words[found.word]!.text}. Chosen head: ${headName(found.head)}: ${found.info.choice.why}`,
-    ...found.all.slice(0, 8).map((l) => `${words[l.query]!.text} attends to ${words[l.key]!.text}: ${percent(l.weight)} in ${headName(l.head)}`),
+    `In that head, ${words[found.word]!.text} attends to: ${found.here.slice(0, 8).map((s) => `${words[s.key]!.text} ${percent(s.weight)}`).join(", ")}`,
+    ...found.all.slice(0, 8).map((l) => `${words[found.word]!.text} attends to ${words[l.key]!.text}: ${percent(l.weight)} in ${headName(l.head)}`),
     `Heads that look at the previous token: ${names(largest((m) => m.previous), (m) => percent(m.previous))}`,
     `Heads with the largest share on special tokens: ${names(largest((m) => m.special), (m) => percent(m.special))}`,
   ];
@@ -122,37 +128,42 @@ function facts(found: Found): string {
 }
 
 export function Ask() {
+  return <WithFound draw={(found) => <Questions found={found} />} />;
+}
+
+function Questions({ found }: { found: Found }) {
   const l = lesson().ask;
-  const found = useLinks();
-  const [replacement, setReplacement] = useState("wide");
+  const counterpart = lesson().sentences.find((one) => one.text !== example.value?.text)?.because ?? "";
+  const [replacement, setReplacement] = useState(example.value ? counterpart : "");
+  const asks = useRef(0);
   const [shown, setShown] = useState<{ question: string; answer: Answer | string | null } | null>(null);
   const stop = useRef<AbortController | null>(null);
-  useEffect(() => setShown(null), [trace.value]);
-  if (!found) return <Waiting>{lesson().ui.waiting}</Waiting>;
+  useEffect(() => {
+    ++asks.current;
+    setShown(null);
+    setReplacement(example.value ? counterpart : "");
+  }, [trace.value]);
   const words = found.info.sides[0]!.words;
-  const link = found.all[0];
+  const link = found.here[0];
   const old = words.map((w, i) => ({ w, i })).filter(({ w, i }) => w.wordlike && !w.special && i !== found.word).at(-1)?.i ?? 0;
   const v: Values = {
     word: words[found.word]!.text,
     top: link ? words[link.key]!.text : "–",
     old: words[old]!.text,
-    new: replacement,
+    new: replacement.trim() || "…",
   };
   const settle = (asked: string, answer: Answer | Promise<Answer>) => {
     const question = asked.replaceAll("`", "");
-    stop.current?.abort();
-    if (!(answer instanceof Promise)) return setShown({ question, answer });
-    setShown({ question, answer: null });
-    answer.then(
-      (done) => setShown({ question, answer: done }),
-      (error: unknown) => setShown({ question, answer: error instanceof Error ? error.message : String(error) }),
-    );
+    const mine = ++asks.current; // what was asked before may still be on its way
+    const show = (said: Answer | string | null) => mine === asks.current && setShown({ question, answer: said });
+    if (!(answer instanceof Promise)) return show(answer);
+    show(null);
+    answer.then(show, (error: unknown) => show(error instanceof Error ? error.message : String(error)));
   };
   const replace = () => {
-    const mine = new AbortController();
-    const promise = answerReplace(found, old, replacement, mine.signal);
-    settle(fill(l.questions.replace, v), promise);
-    stop.current = mine;
+    stop.current?.abort();
+    stop.current = new AbortController();
+    settle(fill(l.questions.replace, v), answerReplace(found, old, replacement.trim(), stop.current.signal));
   };
   const simple: [keyof typeof l.questions, () => Answer][] = [
     ["top", () => answerTop(found)],

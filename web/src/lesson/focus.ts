@@ -4,9 +4,10 @@
 import { computed, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 
-import type { HeadId, TraceInfo } from "../data/types";
-import { bestLinks, wordMaps, type ScoredLink, type WordMap } from "../lib/links";
-import { axes, choice, model, report, theSource, trace } from "../state";
+import { SourceError } from "../data/source";
+import { sameHead, type HeadId, type TraceInfo } from "../data/types";
+import { sharesOf, sharesOverHeads, wordMaps, type Share, type WordMap } from "../lib/links";
+import { axes, choice, models, report, request, theSource, trace } from "../state";
 import { lesson } from "./text";
 
 // The example that the sentence is, with its answer; undefined for a text of the reader's own.
@@ -32,28 +33,49 @@ export const focus = computed(() => {
   return link?.query ?? Math.max(words.findIndex((word) => word.wordlike && !word.special), 0);
 });
 
-// The maps of every head of the current trace, null while they load.
-export function useMaps(info: TraceInfo | null): WordMap[] | null {
-  const kind = choice.value.head?.kind ?? "self";
-  const [found, setFound] = useState<{ id: string; kind: string; maps: WordMap[] } | null>(null);
+// The word in question with all that its figures need; "long" for a text whose maps are too many.
+export interface Found {
+  info: TraceInfo;
+  head: HeadId;
+  maps: WordMap[];
+  map: WordMap; // of the head that is shown
+  word: number;
+  row: Float32Array; // the word's shares there, of all words
+  here: Share[]; // of the other words proper, largest first
+  all: Share[]; // the same over all heads
+}
+export function useFound(): Found | "long" | null {
+  const info = trace.value;
+  const head = choice.value.head;
+  const kind = head?.kind ?? "self";
+  const [loaded, setLoaded] = useState<{ id: string; kind: string; maps: WordMap[] | null } | null>(null);
   useEffect(() => {
     if (!info) return;
     let current = true;
-    wordMaps(info, kind).then((maps) => current && setFound({ id: info.id, kind, maps }), report);
+    wordMaps(info, kind).then((maps) => current && setLoaded({ id: info.id, kind, maps }), report);
     return () => void (current = false);
   }, [info, kind]);
-  return found && found.id === info?.id && found.kind === kind ? found.maps : null;
+  if (!info || !head || loaded?.id !== info.id || loaded.kind !== kind) return null;
+  const { maps } = loaded;
+  if (!maps) return "long";
+  const map = maps.find((one) => sameHead(one.head, head));
+  if (!map) return null;
+  const word = focus.value;
+  const width = info.sides[map.layer.key]!.words.length;
+  return {
+    info, head, maps, map, word,
+    row: map.weights.subarray(word * width, (word + 1) * width),
+    here: sharesOf(info, map, word),
+    all: sharesOverHeads(info, maps, word),
+  };
 }
 
-// The word's links over all heads and in one head, best first.
-export function linksAt(info: TraceInfo, maps: WordMap[], word: number, head: HeadId): { all: ScoredLink[]; here: ScoredLink[] } {
-  return { all: bestLinks(info, maps, word), here: bestLinks(info, maps, word, head) };
-}
-
-// Runs a text beside the one on the page (or finds its run), without showing it.
+// Runs a text beside the one on the page, with its model (or finds that run), without showing it.
 export async function runBeside(text: string, signal: AbortSignal, untrained = false): Promise<TraceInfo> {
+  const name = request.value?.model || models.value.find((one) => one.name === trace.value?.model)?.name;
+  if (name === undefined && theSource().canRun) throw new SourceError(lesson().figures.no_model);
   const id = await theSource().run(
-    { model: model.value || trace.value!.model, text, ...(untrained ? { untrained } : {}) },
+    { model: name ?? "", text, ...(untrained ? { untrained } : {}) },
     () => undefined,
     signal,
   );
@@ -73,9 +95,10 @@ interface Kept {
   guesses: Record<string, string>; // sentence: word
   quiz: Record<string, { right: boolean; tries: number }>;
   notes: string;
+  clear: "yes" | "no" | ""; // "Was everything clear?"
   steps: string[]; // seen
 }
-const kEmpty: Kept = { guesses: {}, quiz: {}, notes: "", steps: [] };
+const kEmpty: Kept = { guesses: {}, quiz: {}, notes: "", clear: "", steps: [] };
 const kPlace = "regard.lesson";
 
 function read(): Kept {

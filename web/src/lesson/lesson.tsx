@@ -3,31 +3,31 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { headName } from "../data/types";
+import { headName, type HeadMeasure } from "../data/types";
 import { percent } from "../lib/grid";
-import { axes, choice, choose, measures, running, trace, type ViewName } from "../state";
+import { axes, checkpoints, choice, choose, measures, report, running, trace, type ViewName } from "../state";
 import { Toggle, Waiting } from "../ui/controls";
-import { saveSvg } from "../ui/export";
+import { savePng, saveSvg } from "../ui/export";
 import { Heads } from "../views/heads/heads";
 import { Heatmap } from "../views/heatmap/heatmap";
 import { Ask } from "./ask";
-import { example, focus, kept, keepThis } from "./focus";
+import { example, focus, kept, keepThis, type Found } from "./focus";
 import { Quiz } from "./quiz";
-import { DistanceFigure, LearnedFigure, useLinks } from "./runs";
+import { DistanceFigure, LearnedFigure, WithFound } from "./runs";
 import { Bars, Sentence, Words } from "./sentence";
 import { chooseLanguage, fill, language, languages, lesson, Rich, type Values } from "./text";
 import { verdict } from "./verdict";
 import { FlowFigure, QueryFigure, ScoresFigure } from "./vectors";
 
-const kFigures: Record<string, { draw: () => ComponentChildren; view: ViewName }> = {
+const kFigures: Record<string, { draw: () => ComponentChildren; view: ViewName | (() => ViewName) }> = {
   read: { draw: () => <GuessFigure />, view: "text" },
-  who: { draw: () => <WhoFigure />, view: "links" },
+  who: { draw: () => <WithFound draw={(found) => <Who found={found} />} />, view: "links" },
   qkv: { draw: () => <QueryFigure />, view: "steps" },
   scores: { draw: () => <ScoresFigure />, view: "steps" },
   grid: { draw: () => <Heatmap />, view: "heatmap" },
-  heads: { draw: () => <Heads />, view: "heads" },
+  heads: { draw: () => <HeadsFigure />, view: "heads" },
   flow: { draw: () => <FlowFigure />, view: "steps" },
-  learned: { draw: () => <LearnedFigure />, view: "compare" },
+  learned: { draw: () => <LearnedFigure />, view: () => (checkpoints.value.length > 0 ? "training" : "compare") },
   distance: { draw: () => <DistanceFigure />, view: "map" },
   limits: { draw: () => <LimitsFigure />, view: "heatmap" },
 };
@@ -67,8 +67,9 @@ export function LessonPage() {
   }, [here.id]);
   const l = lesson();
   const step = l.steps.find((one) => one.id === here.id);
+  const trained = here.id === "learned" && checkpoints.value.length > 0;
   return (
-    <main class="lesson" lang={l.language}>
+    <main class="lesson" lang={l.language} id="view" tabIndex={-1}>
       <div class="lesson-top">
         <div>
           <h2 class="lesson-title">{l.title}</h2>
@@ -115,7 +116,13 @@ export function LessonPage() {
               </p>
             ))}
             <p class="todo">
-              <Rich text={step.do} values={values()} />
+              {trained ? (
+                <>
+                  {l.figures.with_training} <Rich text={l.figures.do_training} values={values()} />
+                </>
+              ) : (
+                <Rich text={step.do} values={values()} />
+              )}
             </p>
             {trace.value ? <Figure id={step.id} /> : <Waiting>{running.value?.what ?? l.ui.waiting}</Waiting>}
           </>
@@ -154,11 +161,14 @@ function Figure({ id }: { id: string }) {
         {figure.draw()}
       </div>
       <div class="options">
-        <button type="button" onClick={() => choose({ lesson: null, view: figure.view })}>
+        <button type="button" onClick={() => choose({ lesson: null, view: typeof figure.view === "function" ? figure.view() : figure.view })}>
           {l.ui.open}
         </button>
         <button type="button" onClick={() => box.current && saveSvg(`regard-${id}`, box.current)}>
           {l.ui.figure}
+        </button>
+        <button type="button" onClick={() => box.current && void savePng(`regard-${id}`, box.current).catch(report)}>
+          {l.ui.png}
         </button>
       </div>
     </>
@@ -181,8 +191,6 @@ function CopyLink() {
 }
 
 function GuessFigure() {
-  const f = lesson().figures;
-  const found = useLinks();
   const info = trace.value!;
   const text = info.sides[0]!.text;
   const words = info.sides[0]!.words;
@@ -196,27 +204,23 @@ function GuessFigure() {
         pressed={at}
         onClick={(i) => keepThis({ guesses: { ...kept.value.guesses, [`${text} ${word}`]: words[i]!.text } })}
       />
-      <div role="status">
-        {at >= 0 && found && <Compared found={found} guess={at} />}
-        {at >= 0 && !found && <p>{fill(f.guess, { guess: guess! })}</p>}
-      </div>
+      <div role="status">{at >= 0 && <WithFound draw={(found) => <Compared found={found} guess={at} />} />}</div>
     </div>
   );
 }
 
-function Compared({ found, guess }: { found: NonNullable<ReturnType<typeof useLinks>>; guess: number }) {
+function Compared({ found, guess }: { found: Found; guess: number }) {
   const f = lesson().figures;
   const words = found.info.sides[0]!.words;
   const top = found.here[0];
-  const map = found.maps.find((one) => one.head.layer === found.head.layer && one.head.head === found.head.head);
-  if (!top || !map) return <p><Rich text={f.none} values={{ word: words[found.word]!.text }} /></p>;
+  if (!top) return <p><Rich text={f.none} values={{ word: words[found.word]!.text }} /></p>;
   const v = {
     guess: words[guess]!.text,
     head: headName(found.head),
     word: words[found.word]!.text,
     top: words[top.key]!.text,
     weight: percent(top.weight),
-    guessed: percent(map.weights[found.word * words.length + guess]!),
+    guessed: percent(found.row[guess]!),
   };
   return (
     <p class="verdict">
@@ -225,27 +229,65 @@ function Compared({ found, guess }: { found: NonNullable<ReturnType<typeof useLi
   );
 }
 
-function WhoFigure() {
-  const found = useLinks();
-  if (!found) return <Waiting>{lesson().ui.waiting}</Waiting>;
+function Who({ found }: { found: Found }) {
   const words = found.info.sides[0]!.words;
-  const map = found.maps.find((one) => one.head.layer === found.head.layer && one.head.head === found.head.head);
-  if (!map) return null;
-  const row = map.weights.subarray(found.word * words.length, (found.word + 1) * words.length);
-  const most = Math.max(...row);
-  const said = verdict(words, found.all, found.word, example.value?.word === words[found.word]!.text ? example.value : undefined);
+  const most = Math.max(...found.row);
+  const known = example.value?.word === words[found.word]!.text ? example.value : undefined;
   return (
     <div class="figure">
       <Bars
         label={`${words[found.word]!.text}, ${headName(found.head)}`}
         top={1}
-        bars={words.map((one, i) => ({ name: one.text, share: row[i]!, strong: row[i] === most }))}
+        bars={words.map((one, i) => ({ name: one.text, share: found.row[i]!, strong: found.row[i] === most }))}
       />
-      <p class="verdict" role="status">
-        <Rich text={said.text} values={said.values} />
-      </p>
+      <div role="status">
+        {verdict(words, found.here, found.all, found.word, known).map((said) => (
+          <p key={said.text} class="verdict">
+            <Rich text={said.text} values={said.values} />
+          </p>
+        ))}
+      </div>
+      {found.map.layer.score?.causal && (
+        <p class="verdict">
+          <Rich text={lesson().figures.causal} values={{ word: words[found.word]!.text }} />
+        </p>
+      )}
       <p class="muted">{fill(lesson().figures.why, { why: found.info.choice.why })}</p>
     </div>
+  );
+}
+
+// What the heads do in this sentence, by their measures.
+function HeadsFigure() {
+  const list = measures.value;
+  const most = (of: (m: HeadMeasure) => number) =>
+    list.reduce<HeadMeasure | undefined>((best, m) => (!best || of(m) > of(best) ? m : best), undefined);
+  const previous = most((m) => m.previous);
+  const next = most((m) => m.next);
+  const same = most((m) => m.same);
+  const linked = most((m) => m.link?.weight ?? 0);
+  const words = trace.value!.sides[0]!.words;
+  return (
+    <>
+      {previous && next && same && linked?.link && (
+        <p class="verdict">
+          {fill(lesson().figures.jobs, {
+            previous_head: headName(previous.head),
+            previous: percent(previous.previous),
+            next_head: headName(next.head),
+            next: percent(next.next),
+            same_head: headName(same.head),
+            same: percent(same.same),
+            link_head: headName(linked.head),
+            link: percent(linked.link.weight),
+            link_words: `${words[linked.link.query]?.text} → ${words[linked.link.key]?.text}`,
+          })}
+        </p>
+      )}
+      <Heads />
+      <h4>{fill(lesson().figures.chosen, { head: headName(choice.value.head!) })}</h4>
+      <Heatmap />
+    </>
   );
 }
 
@@ -253,6 +295,16 @@ function LimitsFigure() {
   const f = lesson().figures;
   const list = measures.value;
   const layers = [...new Set(list.map((m) => m.head.layer))];
+  const sink = (m: HeadMeasure) => Math.max(m.special, m.first);
+  const strongest = list.reduce<HeadMeasure | undefined>((best, m) => (!best || sink(m) > sink(best) ? m : best), undefined);
+  const tokens = trace.value!.sides[0]!.tokens.length;
+  const v = strongest && {
+    n: tokens,
+    even: percent(1 / tokens),
+    mean: percent(list.reduce((sum, m) => sum + sink(m), 0) / list.length),
+    head: headName(strongest.head),
+    most: percent(sink(strongest)),
+  };
   return (
     <div class="figure">
       <h4>{f.sinks}</h4>
@@ -263,10 +315,15 @@ function LimitsFigure() {
           const own = list.filter((m) => m.head.layer === number);
           return {
             name: fill(f.layer, { n: number }),
-            share: own.reduce((sum, m) => sum + Math.max(m.special, m.first), 0) / own.length,
+            share: own.reduce((sum, m) => sum + sink(m), 0) / own.length,
           };
         })}
       />
+      {v && (
+        <p class="verdict">
+          {fill(f.sinks_even, v)} {fill(sink(strongest) > 0.5 ? f.sinks_strong : f.sinks_weak, v)}
+        </p>
+      )}
       <Toggle label={f.with_sinks} checked={choice.value.sinks} onChange={(sinks) => choose({ sinks })} />
       <Heatmap />
     </div>

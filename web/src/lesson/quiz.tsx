@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The quiz: choose one, choose a cell, predict and see, put in order. Answers about the sentence are
 // computed from its trace. What was answered stays in this browser.
-import { useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { headName } from "../data/types";
 import { percent } from "../lib/grid";
 import { measures } from "../state";
-import { kept, keepThis } from "./focus";
-import { useLinks } from "./runs";
+import { save } from "../ui/export";
+import { kept, keepThis, useFound, type Found } from "./focus";
 import { fill, lesson, Rich, type Lesson, type Values } from "./text";
 
 type Question = Lesson["quiz"]["questions"][number];
-type Found = NonNullable<ReturnType<typeof useLinks>>;
 
 function answered(id: string, right: boolean): void {
   const before = kept.value.quiz[id];
@@ -22,19 +21,22 @@ function answered(id: string, right: boolean): void {
 
 export function Quiz() {
   const q = lesson().quiz;
-  const found = useLinks();
+  const loaded = useFound();
+  const found = loaded === "long" ? null : loaded;
   const [round, setRound] = useState(0);
-  const done = q.questions.filter((one) => kept.value.quiz[one.id]);
+  // Those about the sentence need its maps.
+  const questions = q.questions.filter((one) => loaded !== "long" || one.kind === "choose" || one.kind === "order");
+  const done = questions.filter((one) => kept.value.quiz[one.id]);
   const right = done.filter((one) => kept.value.quiz[one.id]!.right).length;
   return (
     <div class="quiz" key={round}>
       <p class="reading">{q.lead}</p>
       <p role="status" class="quiz-score">
-        <progress value={right} max={q.questions.length} aria-label={q.lead} /> {fill(q.score, { right, of: q.questions.length })},{" "}
+        <progress value={right} max={questions.length} aria-label={q.lead} /> {fill(q.score, { right, of: questions.length })},{" "}
         {fill(q.answered, { n: done.length })}
       </p>
       <ol class="questions">
-        {q.questions.map((one) => (
+        {questions.map((one) => (
           <li key={one.id}>
             <QuestionCard question={one} found={found} />
           </li>
@@ -57,22 +59,17 @@ export function Quiz() {
 function valuesOf(found: Found | null): Values {
   if (!found) return { word: "…", top: "…", head: "…" };
   const words = found.info.sides[0]!.words;
-  const row = rowOf(found);
-  const largest = row.indexOf(Math.max(...row));
+  const largest = strongestOf(found);
   return {
     word: words[found.word]!.text,
     top: words[found.here[0]?.key ?? largest]!.text,
     head: headName(found.head),
     largest: words[largest]!.text,
-    weight: percent(row[largest]!),
+    weight: percent(found.row[largest]!),
   };
 }
 
-function rowOf(found: Found): number[] {
-  const words = found.info.sides[0]!.words.length;
-  const map = found.maps.find((one) => one.head.layer === found.head.layer && one.head.head === found.head.head)!;
-  return [...map.weights.subarray(found.word * words, (found.word + 1) * words)];
-}
+const strongestOf = (found: Found) => found.row.indexOf(Math.max(...found.row));
 
 function QuestionCard({ question, found }: { question: Question; found: Found | null }) {
   const q = lesson().quiz;
@@ -84,6 +81,9 @@ function QuestionCard({ question, found }: { question: Question; found: Found | 
     answered(question.id, right);
     setSaid({ right, why });
   };
+  // The button that was pressed is gone: keyboards go on from the answer.
+  const verdict = useRef<HTMLParagraphElement>(null);
+  useLayoutEffect(() => verdict.current?.focus(), [said]);
   const props = { question, found, values, settle, key: attempt, done: said !== null };
   return (
     <div class={said ? (said.right ? "question right" : "question wrong") : "question"} data-question={question.id}>
@@ -101,7 +101,7 @@ function QuestionCard({ question, found }: { question: Question; found: Found | 
       )}
       <div role="status">
         {said && (
-          <p class="verdict">
+          <p class="verdict" ref={verdict} tabIndex={-1}>
             <b>{said.right ? q.right : q.wrong}</b> <Rich text={said.why} values={values} />
           </p>
         )}
@@ -182,10 +182,9 @@ function ChooseCell({ question, found, settle, done }: Part) {
   const [column, setColumn] = useState("");
   if (!found) return null;
   const words = found.info.sides[0]!.words;
-  const shares = rowOf(found);
-  const strongest = shares.indexOf(Math.max(...shares));
+  const strongest = strongestOf(found);
   const wanted = question.strongest ? strongest : (found.here[0]?.key ?? strongest);
-  const map = found.maps.find((one) => one.head.layer === found.head.layer && one.head.head === found.head.head)!;
+  const { map } = found;
   const top = Math.max(...map.weights);
   const names = words.map((word, i) => ({ text: `${i}: ${word.text}`, value: String(i) }));
   const select = (label: string, value: string, set: (x: string) => void) => (
@@ -256,7 +255,7 @@ function ChooseCell({ question, found, settle, done }: Part) {
 
 function measured(question: Question, found: Found): number {
   if (question.measure === "previous") return Math.max(0, ...measures.value.map((m) => m.previous));
-  return rowOf(found)
+  return [...found.row]
     .sort((a, b) => b - a)
     .slice(0, 3)
     .reduce((a, b) => a + b, 0);
@@ -266,9 +265,10 @@ function Predict({ question, found, settle, done }: Part) {
   const q = lesson().quiz;
   const [guess, setGuess] = useState(0.5);
   const [seen, setSeen] = useState<number | null>(null);
-  if (!found) return null;
+  if (!found || measures.value.length === 0) return null;
   return (
     <>
+      <p class="muted">{q.tolerance}</p>
       <label class="control">
         <span>{fill(q.yours, { x: guess.toFixed(2) })}</span>
         <input type="range" min={0} max={1} step={0.05} value={guess} disabled={done} onInput={(event) => setGuess(Number(event.currentTarget.value))} />
@@ -295,14 +295,26 @@ function Order({ question, settle, done }: Part) {
   const q = lesson().quiz;
   const right = question.items ?? [];
   const [items, setItems] = useState(() => shuffled(right, `${question.id}.`));
+  const list = useRef<HTMLOListElement>(null);
+  const moved = useRef<{ to: number; by: number } | null>(null);
   const move = (i: number, by: number) => {
     const next = [...items];
     [next[i], next[i + by]] = [next[i + by]!, next[i]!];
+    moved.current = { to: i + by, by };
     setItems(next);
   };
+  // The focus goes with the item, to its other arrow where it can go no further.
+  useLayoutEffect(() => {
+    if (!moved.current) return;
+    const { to, by } = moved.current;
+    const [up, down] = list.current!.children[to]!.querySelectorAll("button");
+    const wanted = by < 0 ? up! : down!;
+    (wanted.disabled ? (by < 0 ? down! : up!) : wanted).focus();
+    moved.current = null;
+  }, [items]);
   return (
     <>
-      <ol class="order">
+      <ol class="order" ref={list}>
         {items.map((item, i) => (
           <li key={item}>
             <span>{item}</span>
@@ -327,41 +339,43 @@ function Order({ question, settle, done }: Part) {
 function Clear() {
   const q = lesson().quiz;
   const [gone, setGone] = useState(false);
-  const notes = kept.value.notes;
+  const { notes, clear } = kept.value;
+  const keep = (change: { notes?: string; clear?: "yes" | "no" | "" }) => {
+    setGone(false);
+    keepThis(change);
+  };
+  const empty = notes === "" && clear === "";
   return (
     <section class="clear" aria-labelledby="clear-title">
       <h4 id="clear-title">{q.clear}</h4>
+      <div class="options" role="group" aria-labelledby="clear-title">
+        {(["yes", "no"] as const).map((answer) => (
+          <button key={answer} type="button" aria-pressed={clear === answer} onClick={() => keep({ clear: answer })}>
+            {q[answer]}
+          </button>
+        ))}
+      </div>
       <label>
         <span>{q.what}</span>
-        <textarea
-          rows={3}
-          value={notes}
-          onInput={(event) => {
-            setGone(false);
-            keepThis({ notes: event.currentTarget.value });
-          }}
-        />
+        <textarea rows={3} value={notes} onInput={(event) => keep({ notes: event.currentTarget.value })} />
       </label>
       <p class="muted">{q.kept}</p>
       <div class="options">
         <button
           type="button"
-          disabled={notes === ""}
+          disabled={empty}
           onClick={() => {
-            const link = document.createElement("a");
-            link.href = URL.createObjectURL(new Blob([notes], { type: "text/plain" }));
-            link.download = "regard-notes.txt";
-            link.click();
-            URL.revokeObjectURL(link.href);
+            const said = clear === "" ? "–" : q[clear];
+            save("regard-notes.txt", new Blob([`${q.clear} ${said}\n\n${notes}\n`], { type: "text/plain" }));
           }}
         >
           {q.export}
         </button>
         <button
           type="button"
-          disabled={notes === ""}
+          disabled={empty}
           onClick={() => {
-            keepThis({ notes: "" });
+            keepThis({ notes: "", clear: "" });
             setGone(true);
           }}
         >

@@ -1,57 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 // Figures that need other runs: the untrained twin, words further and further apart.
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { headName, type HeadId, type TraceInfo } from "../data/types";
+import { headName, sameHead, type HeadId, type TraceInfo } from "../data/types";
 import { paint } from "../lib/colour";
-import { shade } from "../lib/grid";
-import { bestLinks, wordMaps, type WordMap } from "../lib/links";
-import { choice, theSource, trace } from "../state";
+import { percent, shade } from "../lib/grid";
+import { kMostMapped, wordMaps, type Share, type WordMap } from "../lib/links";
+import { checkpoints, choice, theSource, trace } from "../state";
 import { Slider, Waiting } from "../ui/controls";
-import { focus, linksAt, runBeside, useMaps } from "./focus";
+import { useSize } from "../ui/layout";
+import { CellPlane, kNoCell, type Cell } from "../ui/plane";
+import { Chart } from "../views/training/chart";
+import { Training } from "../views/training/training";
+import { focus, runBeside, useFound, type Found } from "./focus";
 import { fill, lesson, Rich } from "./text";
 
-// A small heatmap with the words on its rows.
-function Plate({ info, map, title, top }: { info: TraceInfo; map: WordMap; title: string; top: number }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
+const kLessonModel = "lesson"; // the program's own
+const kFar = 20; // words, of the chart at least
+
+// A grid beside another one, on the same scale of colours; both show the cell that is pointed at.
+function Plate(props: { info: TraceInfo; map: WordMap; title: string; top: number; width: number; rem: number; at: Cell | null; onPoint: (cell: Cell | null) => void }) {
+  const { info, map, title, top, rem } = props;
   const rows = info.sides[map.layer.query]!.words;
   const columns = info.sides[map.layer.key]!.words;
-  const cell = Math.max(4, Math.min(20, Math.floor(300 / columns.length)));
-  useLayoutEffect(() => {
-    const target = canvas.current;
-    if (!target) return;
-    target.width = columns.length;
-    target.height = rows.length;
-    const tints = map.weights.map((weight) => shade(weight, top, "linear"));
-    target.getContext("2d")?.putImageData(paint(tints, columns.length, rows.length), 0, 0);
-  }, [map, rows, columns, top]);
-  const strongest = rows.map((row, i) => {
-    const line = map.weights.subarray(i * columns.length, (i + 1) * columns.length);
-    const at = line.indexOf(Math.max(...line));
-    return `${row.text}: ${columns[at]!.text} ${line[at]!.toFixed(2)}`;
-  });
+  const across = props.width >= 40 * rem ? 2 : 1;
+  const label = 5 * rem;
+  const room = (props.width - 12 * (across - 1)) / across - label - 3 * rem;
+  const cell = Math.max(2, Math.min(1.9 * rem, Math.floor(room / columns.length)));
+  const image = useMemo(
+    () => paint(map.weights.map((weight) => shade(weight, top, "linear")), columns.length, rows.length),
+    [map, rows, columns, top],
+  );
+  const at = props.at ?? { row: focus.value, column: -1 };
+  const from = rows[at.row];
+  const to = columns[at.column];
   return (
     <figure class="plate">
       <figcaption>{title}</figcaption>
-      <div class="plate-rows">
-        <div class="plate-names" style={{ fontSize: `${Math.min(13, Math.max(8, cell - 3))}px` }} aria-hidden="true">
-          {rows.map((row, i) => (
-            <span key={i} style={{ height: `${cell}px`, lineHeight: `${cell}px` }} class={i === focus.value ? "on" : ""}>
-              {row.text}
-            </span>
-          ))}
-        </div>
-        <canvas
-          ref={canvas}
-          role="img"
-          aria-label={`${title}. ${strongest.slice(0, 60).join("; ")}`}
-          style={{ width: `${cell * columns.length}px`, height: `${cell * rows.length}px` }}
-        />
-      </div>
+      <CellPlane
+        name={title}
+        rows={rows}
+        columns={columns}
+        image={image}
+        cell={cell}
+        label={label}
+        rem={rem}
+        shown={at}
+        locked={kNoCell}
+        onPoint={props.onPoint}
+        onLock={() => undefined}
+      />
+      <p class="readout">
+        {from && to && (
+          <>
+            <bdi>{from.text}</bdi> → <bdi>{to.text}</bdi> <b>{percent(map.weights[at.row * columns.length + at.column]!)}</b>
+          </>
+        )}
+      </p>
     </figure>
   );
 }
 
+// Another run and its maps; a string says why there is none.
 function useRun(text: string | undefined, untrained: boolean): { info: TraceInfo; maps: WordMap[] } | string | null {
   const kind = choice.value.head?.kind ?? "self";
   const [found, setFound] = useState<{ info: TraceInfo; maps: WordMap[] } | string | null>(null);
@@ -60,7 +71,10 @@ function useRun(text: string | undefined, untrained: boolean): { info: TraceInfo
     if (text === undefined) return;
     const stop = new AbortController();
     runBeside(text, stop.signal, untrained)
-      .then(async (info) => ({ info, maps: await wordMaps(info, kind) }))
+      .then(async (info) => {
+        const maps = await wordMaps(info, kind);
+        return maps ? { info, maps } : tooLong(info);
+      })
       .then(
         (run) => !stop.signal.aborted && setFound(run),
         (error: unknown) => !stop.signal.aborted && setFound(error instanceof Error ? error.message : String(error)),
@@ -70,31 +84,43 @@ function useRun(text: string | undefined, untrained: boolean): { info: TraceInfo
   return found;
 }
 
-const of = (maps: WordMap[], head: HeadId) =>
-  maps.find((map) => map.head.layer === head.layer && map.head.head === head.head);
+const tooLong = (info: TraceInfo) =>
+  fill(lesson().figures.too_long, { most: kMostMapped, n: Math.max(...info.sides.map((side) => side.tokens.length)) });
 
+// A figure of the word in question: waits, and says so where the text is too long for it.
+export function WithFound({ draw }: { draw: (found: Found) => ComponentChildren }) {
+  const found = useFound();
+  if (found === "long") return <p>{tooLong(trace.value!)}</p>;
+  return <>{found ? draw(found) : <Waiting>{lesson().ui.waiting}</Waiting>}</>;
+}
+
+const of = (maps: WordMap[], head: HeadId) => maps.find((map) => sameHead(map.head, head));
+
+// At the checkpoints of its training where there are some, else beside its untrained twin.
 export function LearnedFigure() {
-  const info = trace.value;
-  const head = choice.value.head;
+  return checkpoints.value.length > 0 ? <Training /> : <WithFound draw={(found) => <Twins found={found} />} />;
+}
+
+function Twins({ found: { info, head, map: trained } }: { found: Found }) {
   const f = lesson().figures;
-  const maps = useMaps(info);
-  const twin = useRun(info?.sides[0]?.text, true);
-  if (!info || !head || !maps) return <Waiting>{lesson().ui.waiting}</Waiting>;
-  const trained = of(maps, head);
+  const twin = useRun(info.sides[0]!.text, true);
+  const [box, { width, rem }] = useSize<HTMLDivElement>();
+  const [at, setAt] = useState<Cell | null>(null);
   const random = twin && typeof twin !== "string" ? of(twin.maps, head) : undefined;
   // One scale of colours for both.
-  const top = Math.max(...(trained?.weights ?? []), ...(random?.weights ?? []), 1e-9);
+  const top = Math.max(...trained.weights, ...(random?.weights ?? []), 1e-9);
+  const shared = { top, width, rem, at, onPoint: setAt };
   return (
     <div class="figure">
-      <div class="plates">
+      <div class="plates" ref={box}>
         {typeof twin === "string" ? (
           <p class="muted">{twin}</p>
         ) : twin && random ? (
-          <Plate info={twin.info} map={random} top={top} title={`${headName(head)}, ${f.untrained}`} />
+          <Plate info={twin.info} map={random} title={`${headName(head)}, ${f.untrained}`} {...shared} />
         ) : (
           <Waiting>{lesson().ui.waiting}</Waiting>
         )}
-        {trained && <Plate info={info} map={trained} top={top} title={`${headName(head)}, ${f.trained}`} />}
+        <Plate info={info} map={trained} title={`${headName(head)}, ${f.trained}`} {...shared} />
       </div>
       <p class="muted">{f.random_note}</p>
     </div>
@@ -119,36 +145,45 @@ export function pullApart(info: TraceInfo, query: number, key: number, n: number
 }
 
 export function DistanceFigure() {
-  const info = trace.value;
+  return <WithFound draw={(found) => <Distance found={found} />} />;
+}
+
+// The link that is pulled apart: the word's largest share in the head that is shown, not to a
+// neighbour where there is another.
+function linkOf(found: Found): Share | undefined {
+  return found.here.find((share) => Math.abs(share.key - found.word) > 1) ?? found.here[0];
+}
+
+function Distance({ found }: { found: Found }) {
+  const { info, word } = found;
   const f = lesson().figures;
-  const maps = useMaps(info);
   // On disk there are runs of some distances only.
   const steps = theSource().canRun ? [...lesson().gap.pieces.keys(), lesson().gap.pieces.length] : [0, ...lesson().gap.ondisk];
   const [at, setAt] = useState(0);
   const n = steps[at] ?? 0;
   const [points, setPoints] = useState<Map<number, { apart: number; here: number; best: number; bestHead: string }>>(new Map());
   const [failed, setFailed] = useState<string | null>(null);
-  const word = focus.value;
-  const link = info && maps ? bestLinks(info, maps, word)[0] : undefined;
-  const text = info && link ? pullApart(info, link.query, link.key, n) : undefined;
+  const link = linkOf(found);
+  const text = link ? pullApart(info, word, link.key, n) : undefined;
   const run = useRun(text, false);
+  const place = `${info.id} ${word} ${headName(found.head)}`;
   useEffect(() => {
     setPoints(new Map());
     setAt(0);
-  }, [info, word]);
+  }, [place]);
   useEffect(() => {
     setFailed(typeof run === "string" ? run : null);
-    if (!run || typeof run === "string" || !info || !link) return;
+    if (!run || typeof run === "string" || !link) return;
     const words = run.info.sides[0]!.words;
-    const named = (text: string, last: boolean) => {
-      const all = words.map((one, i) => ({ one, i })).filter(({ one }) => one.text === text);
+    const named = (wanted: string, last: boolean) => {
+      const all = words.map((one, i) => ({ one, i })).filter(({ one }) => one.text === wanted);
       return (last ? all.at(-1) : all[0])?.i ?? -1;
     };
     const own = info.sides[0]!.words;
-    const later = link.query > link.key;
-    const query = named(own[link.query]!.text, later);
+    const later = word > link.key;
+    const query = named(own[word]!.text, later);
     const key = named(own[link.key]!.text, !later);
-    if (query < 0 || key < 0) return;
+    if (query < 0 || key < 0) return setFailed(f.link_gone);
     const cell = (map: WordMap) => map.weights[query * words.length + key]!;
     const here = of(run.maps, link.head);
     const best = run.maps.reduce<WordMap | undefined>((a, b) => (!a || cell(b) > cell(a) ? b : a), undefined);
@@ -156,15 +191,12 @@ export function DistanceFigure() {
     const point = { apart: Math.abs(query - key), here: cell(here), best: cell(best), bestHead: headName(best.head) };
     setPoints((old) => new Map(old).set(n, point));
   }, [run]);
-  if (!info || !maps) return <Waiting>{lesson().ui.waiting}</Waiting>;
   const words = info.sides[0]!.words;
   if (!link) return <p><Rich text={f.none} values={{ word: words[word]!.text }} /></p>;
   const all = [...points.values()].sort((a, b) => a.apart - b.apart);
   const now = points.get(n);
-  const name = fill(f.link_in, { query: words[link.query]!.text, key: words[link.key]!.text, head: headName(link.head) });
-  const far = Math.max(...all.map((p) => p.apart), 20);
-  const x = (apart: number) => 40 + (560 * apart) / far;
-  const y = (share: number) => 150 - 140 * share;
+  const name = fill(f.link_in, { query: words[word]!.text, key: words[link.key]!.text, head: headName(link.head) });
+  const curve = (of: (p: (typeof all)[number]) => number) => all.map((p): [number, number] => [p.apart, of(p)]);
   return (
     <div class="figure">
       <p class="said" dir="auto">
@@ -172,33 +204,18 @@ export function DistanceFigure() {
       </p>
       <Slider label={f.words_between} value={at} min={0} max={steps.length - 1} step={1} text={now ? fill(f.apart, { n: now.apart }) : "…"} onInput={setAt} />
       {failed !== null && <p class="muted">{failed}</p>}
-      <svg class="curve" viewBox="0 0 620 190" role="img" aria-label={`${name}: ${all.map((p) => `${p.apart}: ${p.here.toFixed(2)}`).join(", ")}`}>
-        {[0, 0.5, 1].map((share) => (
-          <g key={share}>
-            <line x1={40} x2={600} y1={y(share)} y2={y(share)} class="rule" />
-            <text x={32} y={y(share) + 4} text-anchor="end">{share}</text>
-          </g>
-        ))}
-        <text x={600} y={178} text-anchor="end">{fill(f.apart, { n: far })}</text>
-        <polyline class="best" points={all.map((p) => `${x(p.apart)},${y(p.best)}`).join(" ")} />
-        <polyline class="here" points={all.map((p) => `${x(p.apart)},${y(p.here)}`).join(" ")} />
-        {all.map((p) => (
-          <circle key={p.apart} class={p === now ? "here now" : "here"} cx={x(p.apart)} cy={y(p.here)} r={p === now ? 6 : 4} />
-        ))}
-      </svg>
-      <p class="figure-key">
-        <span class="here">{name}{now && `: ${now.here.toFixed(2)}`}</span>
-        <span class="best">{f.link_best}{now && `: ${now.best.toFixed(2)} ${now.bestHead}`}</span>
-      </p>
+      <Chart
+        title={name}
+        curves={[
+          { name: now ? `${name}: ${now.here.toFixed(2)}` : name, points: curve((p) => p.here) },
+          { name: now ? `${f.link_best}: ${now.best.toFixed(2)} ${now.bestHead}` : f.link_best, points: curve((p) => p.best) },
+        ]}
+        at={now?.apart ?? -1}
+        top={1}
+        last={kFar}
+        unit={(n) => fill(f.apart, { n })}
+      />
+      {info.model === kLessonModel && <p class="muted">{f.lesson_model}</p>}
     </div>
   );
 }
-
-export function useLinks() {
-  const info = trace.value;
-  const head = choice.value.head;
-  const maps = useMaps(info);
-  if (!info || !head || !maps) return null;
-  return { info, head, maps, word: focus.value, ...linksAt(info, maps, focus.value, head) };
-}
-

@@ -2,23 +2,39 @@
 // The sentence of the lesson: to read, to change, to click words of.
 import { useEffect, useRef } from "preact/hooks";
 
-import { choose, runText, running, theSource, trace } from "../state";
+import { asking, choose, model, models, request, runText, running, theSource, trace } from "../state";
+import { Notes } from "../ui/controls";
 import { focus } from "./focus";
-import { lesson } from "./text";
+import { lesson, Rich } from "./text";
 
 export function Sentence() {
   const ui = lesson().ui;
   const field = useRef<HTMLTextAreaElement>(null);
   const text = trace.value?.sides[0]?.text ?? "";
+  // What somebody types while a run is on stays until it is run, or until they go back.
+  const edited = useRef(false);
   useEffect(() => {
-    if (field.current) field.current.value = text;
-  }, [text]);
+    const forget = () => (edited.current = false);
+    addEventListener("hashchange", forget);
+    return () => removeEventListener("hashchange", forget);
+  }, []);
+  const show = (shown: string | undefined) => {
+    if (field.current && !edited.current && shown !== undefined) field.current.value = shown;
+  };
+  // A run that ends without a trace leaves the field as it is.
+  useEffect(() => show(asking.value?.text), [asking.value]);
+  useEffect(() => {
+    if (!asking.value) show(text);
+  }, [text, request.value]);
   const run = (wanted: string) => {
+    edited.current = false;
     choose({ row: null, column: null }, false);
     void runText(wanted, null);
   };
   const words = trace.value?.sides[0]?.words ?? [];
+  const usable = models.value.filter((one) => one.opens);
   return (
+    <>
     <form
       class="lesson-sentence"
       onSubmit={(event) => {
@@ -34,6 +50,7 @@ export function Sentence() {
             rows={1}
             dir="auto"
             spellcheck={false}
+            onInput={() => (edited.current = true)}
             onKeyDown={(event) => {
               if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
               event.preventDefault();
@@ -51,6 +68,7 @@ export function Sentence() {
           {ui.try}
         </button>
       )}
+      <div class="lesson-choices">
       <label>
         <span>{ui.examples}</span>
         <select
@@ -78,7 +96,29 @@ export function Sentence() {
           ))}
         </select>
       </label>
+      {theSource().canRun && usable.length > 1 && (
+        <label>
+          <span>{ui.model}</span>
+          <select
+            value={model.value}
+            onChange={(event) => {
+              model.value = event.currentTarget.value;
+              run(text);
+            }}
+          >
+            {usable.map((one) => (
+              <option key={one.name} value={one.name}>
+                {one.name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      </div>
     </form>
+    {!theSource().canRun && <p class="muted"><Rich text={ui.fixed} /></p>}
+    <Notes notes={trace.value?.notes ?? []} />
+    </>
   );
 }
 

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Explanation, Unit } from "../data/types";
 import { axes, choice, report, theSource, trace } from "../state";
 import { Slider, Waiting } from "../ui/controls";
+import { largest } from "../views/steps/strip";
 import { Vector } from "../views/steps/vector";
 import { focus } from "./focus";
 import { Bars } from "./sentence";
@@ -34,6 +35,12 @@ function useExplanation(): Explanation | null {
 const byWord = (units: Unit[], numbers: number[]) =>
   units.map((unit) => unit.tokens.reduce((sum, t) => sum + (numbers[t] ?? 0), 0));
 
+// Says so where the word in question is read in pieces.
+function Pieces() {
+  const n = axes.value?.query.words[focus.value]?.tokens.length ?? 1;
+  return n > 1 ? <p class="muted">{fill(lesson().figures.pieces, { n })}</p> : null;
+}
+
 export function QueryFigure() {
   const f = lesson().figures;
   const e = useExplanation();
@@ -56,6 +63,7 @@ export function QueryFigure() {
   const most = Math.max(...e.query.map(Math.abs)) * 3;
   return (
     <div class="figure">
+      <Pieces />
       <Vector numbers={now} label={fill(f.query, { word })} />
       <Slider
         label={fill(f.element, { i: at })}
@@ -121,6 +129,7 @@ export function ScoresFigure() {
   const most = Math.max(...e.steps.map((s) => Math.abs(s.dot)), 1e-9);
   return (
     <div class="figure">
+      <Pieces />
       <Slider
         label={f.scale}
         value={factor}
@@ -180,18 +189,21 @@ export function FlowFigure() {
   const top = order.slice(0, 4);
   const rest = e.output.map((x, i) => x - top.reduce((sum, s) => sum + s.weight * s.value[i]!, 0));
   const word = both.query.words[focus.value]!.text;
+  const parts = top.map((s) => s.value.map((x) => x * s.weight));
+  const most = largest([...parts, rest, e.output].flat()); // one scale of colours
   return (
     <div class="figure">
-      {top.map((s) => (
+      <Pieces />
+      {top.map((s, i) => (
         <Vector
           key={s.token}
-          numbers={s.value.map((x) => x * s.weight)}
+          most={most}
+          numbers={parts[i]!}
           label={`${s.weight.toFixed(3)} × ${fill(f.value, { word: names[s.token]! })}`}
-         
         />
       ))}
-      <Vector numbers={rest} label={`+ ${f.rest}`} />
-      <Vector numbers={e.output} label={`= ${fill(f.output, { word })}`} />
+      <Vector most={most} numbers={rest} label={`+ ${f.rest}`} />
+      <Vector most={most} numbers={e.output} label={`= ${fill(f.output, { word })}`} />
     </div>
   );
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links that stand out: the program's formula (docs/mathematics.md, "Choosing a head"), here over
-// the links of one word in every head.
+// What one word gives to the others, in one head and over all heads.
 import { theSource } from "../state";
-import { sameHead, type HeadId, type Layer, type TraceInfo, type Unit } from "../data/types";
+import type { HeadId, Layer, TraceInfo, Unit } from "../data/types";
 import { lift } from "./grid";
 
 export interface WordMap {
@@ -11,29 +10,21 @@ export interface WordMap {
   weights: Float32Array; // [words, words]
 }
 
-export interface ScoredLink {
-  query: number; // word
-  key: number;
-  weight: number;
-  head: HeadId;
-  score: number; // contrast * ln(distance)
-}
+export const kMostMapped = 128; // tokens: beyond, every map of every head is too much to ask for
 
-const kMost = 128; // tokens: beyond, every map of every head is too much to ask for
+const known = new Map<string, Promise<WordMap[] | null>>();
 
-const known = new Map<string, Promise<WordMap[]>>();
-
-// The word maps of every head of a kind; empty for a text that is too long.
-export function wordMaps(info: TraceInfo, kind: HeadId["kind"]): Promise<WordMap[]> {
+// The word maps of every head of a kind; null for a text that is too long.
+export function wordMaps(info: TraceInfo, kind: HeadId["kind"]): Promise<WordMap[] | null> {
   const name = `${info.id} ${kind}`;
   const there = known.get(name);
   if (there) return there;
   const layers = info.layers.filter((layer) => layer.kind === kind);
   const small = layers.every(
-    (l) => Math.max(info.sides[l.query]!.tokens.length, info.sides[l.key]!.tokens.length) <= kMost,
+    (l) => Math.max(info.sides[l.query]!.tokens.length, info.sides[l.key]!.tokens.length) <= kMostMapped,
   );
-  const loading = !small
-    ? Promise.resolve([])
+  const loading: Promise<WordMap[] | null> = !small
+    ? Promise.resolve(null)
     : Promise.all(
         layers.flatMap((layer) =>
           layer.heads.map(async (number) => {
@@ -59,37 +50,37 @@ export function wordMaps(info: TraceInfo, kind: HeadId["kind"]): Promise<WordMap
 
 const fold = (unit: Unit) => unit.text.toLowerCase();
 
-// The links of one word in one head with a score above 0, in no order.
-export function linksOf(info: TraceInfo, map: WordMap, query: number): ScoredLink[] {
-  const rows = info.sides[map.layer.query]!.words;
-  const columns = info.sides[map.layer.key]!.words;
-  const width = columns.length;
-  const one = map.layer.query === map.layer.key;
-  const from = rows[query];
-  if (!from?.wordlike || rows.length < 2) return [];
-  const sink = map.layer.score?.causal ?? false;
-  const out: ScoredLink[] = [];
-  columns.forEach((to, key) => {
-    const distance = one ? Math.abs(query - key) : Math.E;
-    if (distance < 2 || !to.wordlike || to.special) return;
-    if (one && fold(from) === fold(to)) return;
-    if (sink && to.tokens[0] === 0) return;
-    let column = 0;
-    rows.forEach((_, i) => (column += map.weights[i * width + key]!));
-    const weight = map.weights[query * width + key]!;
-    const contrast = weight - (column - weight) / (rows.length - 1);
-    if (contrast > 0) out.push({ query, key, weight, head: map.head, score: contrast * Math.log(distance) });
-  });
-  return out;
+// What a word gives to another in a head.
+export interface Share {
+  key: number; // word
+  weight: number;
+  head: HeadId;
 }
 
-// For each word that `query` is linked to, the head with the largest score; best first.
-export function bestLinks(info: TraceInfo, maps: WordMap[], query: number, only?: HeadId): ScoredLink[] {
-  const best = new Map<number, ScoredLink>();
-  for (const map of maps) {
-    if (only && !sameHead(map.head, only)) continue;
-    for (const link of linksOf(info, map, query))
-      if (link.score > (best.get(link.key)?.score ?? 0)) best.set(link.key, link);
-  }
-  return [...best.values()].sort((a, b) => b.score - a.score);
+const largestFirst = (a: Share, b: Share) => b.weight - a.weight || a.key - b.key;
+
+// The shares of a word in one head, of the other words proper: no marks, no copies of itself, and of
+// a causal model not the first token. Largest first.
+export function sharesOf(info: TraceInfo, map: WordMap, query: number): Share[] {
+  const columns = info.sides[map.layer.key]!.words;
+  const from = info.sides[map.layer.query]!.words[query];
+  if (!from) return [];
+  const one = map.layer.query === map.layer.key;
+  const sink = map.layer.score?.causal ?? false;
+  return columns
+    .flatMap((to, key): Share[] =>
+      !to.wordlike || to.special || (one && (key === query || fold(from) === fold(to))) || (sink && to.tokens[0] === 0)
+        ? []
+        : [{ key, weight: map.weights[query * columns.length + key]!, head: map.head }],
+    )
+    .sort(largestFirst);
+}
+
+// For each other word the head that gives it the largest share. Largest first.
+export function sharesOverHeads(info: TraceInfo, maps: readonly WordMap[], query: number): Share[] {
+  const best = new Map<number, Share>();
+  for (const map of maps)
+    for (const share of sharesOf(info, map, query))
+      if (share.weight > (best.get(share.key)?.weight ?? -1)) best.set(share.key, share);
+  return [...best.values()].sort(largestFirst);
 }

@@ -2,10 +2,10 @@
 // The frame around the views: the text, the model, the head, what is drawn and how.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { headsName, sameHead } from "../data/types";
+import { headName } from "../data/types";
 import { LessonPage } from "../lesson/lesson";
 import { lesson } from "../lesson/text";
-import { cancelRun, choice, choose, dark, kMeanViews, lost, problem, running, shownHeads, trace, type ViewName } from "../state";
+import { cancelRun, checkpoints, choice, choose, dark, lost, problem, running, trace, type ViewName } from "../state";
 import { Compare } from "../views/compare/compare";
 import { Generated } from "../views/generated/generated";
 import { Heads } from "../views/heads/heads";
@@ -14,6 +14,7 @@ import { Links } from "../views/links/links";
 import { DeepMap } from "../views/map/map";
 import { Steps } from "../views/steps/steps";
 import { TextView } from "../views/text/text";
+import { Training } from "../views/training/training";
 import { ExportMenu } from "./export";
 import { Options } from "./options";
 import { kShortcuts, useShortcuts } from "./shortcuts";
@@ -28,13 +29,15 @@ const kTabs: { name: ViewName; title: string; what: string; draw: () => preact.J
   { name: "map", title: "Map", what: "Deep zoom over any length", draw: () => <DeepMap /> },
   { name: "compare", title: "Compare", what: "Two heads, models or texts and their difference", draw: () => <Compare /> },
   { name: "generated", title: "Generated", what: "What each generated token looked at", draw: () => <Generated /> },
+  { name: "training", title: "Training", what: "The same text at every checkpoint of the model's training", draw: () => <Training /> },
 ];
 
 // Tabs that have something to show for this trace.
 export function tabs() {
   const info = trace.value;
   const generated = info?.sides.some((side) => side.generated < side.tokens.length) ?? false;
-  return kTabs.filter((tab) => tab.name !== "generated" || generated);
+  const trained = checkpoints.value.length > 0;
+  return kTabs.filter((tab) => (tab.name !== "generated" || generated) && (tab.name !== "training" || trained));
 }
 
 export function App() {
@@ -156,12 +159,12 @@ function Caption() {
   const info = trace.value;
   const head = choice.value.head;
   if (!info || !head) return null;
-  const shown = kMeanViews.includes(choice.value.view) ? shownHeads.value : [head];
-  const automatic = sameHead(info.choice.head, head);
+  const chosen = info.choice.head;
+  const automatic = chosen.kind === head.kind && chosen.layer === head.layer && chosen.head === head.head;
   return (
     <div class="caption">
       <h2>
-        {info.model} <span class="head-name">{headsName(shown)}</span>
+        {info.model} <span class="head-name">{headName(head)}</span>
       </h2>
       <p class="muted">
         {automatic ? <Why text={info.choice.why} /> : "asked for"}

@@ -4,12 +4,12 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import type { ExportRequest } from "../data/source";
-import { headsName } from "../data/types";
-import { choice, dark, kMeanViews, problem, shownHeads, theSource, trace, unitAt, type ViewName } from "../state";
+import { headName } from "../data/types";
+import { choice, dark, problem, theSource, trace, unitAt, type ViewName } from "../state";
 import { viewToSvg } from "./picture";
 import { shownTable, toCsv } from "./table";
 
-function save(name: string, blob: Blob): void {
+export function save(name: string, blob: Blob): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
@@ -20,6 +20,11 @@ function save(name: string, blob: Blob): void {
 // Saves what an element shows as a picture.
 export function saveSvg(name: string, element: Element): void {
   save(`${name}.svg`, new Blob([viewToSvg(element).svg], { type: "image/svg+xml" }));
+}
+
+export async function savePng(name: string, element: Element): Promise<void> {
+  const { svg, width, height } = viewToSvg(element);
+  save(`${name}.png`, await toPng(svg, width, height));
 }
 
 async function toPng(svg: string, width: number, height: number): Promise<Blob> {
@@ -56,8 +61,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const info = trace.value;
   const head = choice.value.head;
   if (!info || !head) return null;
-  const heads = kMeanViews.includes(view) ? shownHeads.value : [head];
-  const name = `regard-${view}-${headsName(heads).replace(/[ +,]+/g, "-")}`;
+  const name = `regard-${view}-${headName(head).replace(/ /g, "-")}`;
   const program = kByProgram[view];
   const by = (format: ExportRequest["format"]) => {
     const c = choice.value;
@@ -66,7 +70,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
     return theSource().exportAddress(info.id, {
       view: program,
       format,
-      heads,
+      head,
       level: c.level,
       scale: c.scale,
       specials: c.specials,
@@ -112,7 +116,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const citation = [
     "@software{regard,",
     "  title = {Regard: the attention microscope},",
-    `  note = {${info.model}, ${headsName(heads)}; text: ${info.sides[0]!.text.slice(0, 120).replace(/[{}\\]/g, "")}},`,
+    `  note = {${info.model}, ${headName(head)}; text: ${info.sides[0]!.text.slice(0, 120).replace(/[{}\\]/g, "")}},`,
     `  year = {${new Date().getFullYear()}}`,
     "}",
   ].join("\n");

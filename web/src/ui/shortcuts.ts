@@ -8,7 +8,7 @@ import type { Level } from "../lib/grid";
 import { tabs } from "./app";
 
 export const kShortcuts = [
-  { keys: "1 … 8", what: "open a view" },
+  { keys: "1 … 9", what: "open a view" },
   { keys: "j k", what: "next or previous head of the layer" },
   { keys: "J K", what: "same head, next or previous layer" },
   { keys: "w t s", what: "words, tokens, sentences" },
@@ -34,10 +34,13 @@ export function stepHead(layerStep: number, headStep: number): void {
   if (next !== undefined) chooseHead({ ...head, layer: layer.layer, head: next } satisfies HeadId);
 }
 
+const kAnywhere = ["d", "/", "?"]; // also in the lesson, which shows no view
+
 function act(key: string): boolean {
   const c = choice.value;
+  if (c.lesson !== null && !kAnywhere.includes(key)) return false;
   const levels: Record<string, Level> = { w: "word", t: "token", s: "sentence" };
-  if (/^[1-8]$/.test(key)) {
+  if (/^[1-9]$/.test(key)) {
     const name = kViews[Number(key) - 1]!;
     if (!tabs().some((tab) => tab.name === name)) return false;
     choose({ view: name });

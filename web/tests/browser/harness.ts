@@ -3,7 +3,7 @@
 // every page keeps (no request leaves it, no error in its console, nothing that axe objects to).
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -13,8 +13,6 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 
 export const kSentence = "The animal didn't cross the street because it was too tired.";
 
-// Numbers of the tests are those of PyTorch for this model.
-process.env["REGARD_MODEL"] ??= "minilm";
 const program = process.env["REGARD_PROGRAM"] ?? "";
 const folder = mkdtempSync(join(tmpdir(), "regard-browser-"));
 
@@ -51,6 +49,38 @@ export function pageOnDisk(...words: string[]): string {
     written.set(key, file);
   }
   return pathToFileURL(file).href;
+}
+
+// The lesson as a file that the program wrote.
+export function lessonOnDisk(...words: string[]): string {
+  const key = ["lesson", ...words].join("\0");
+  let file = written.get(key);
+  if (!file) {
+    file = join(folder, `lesson${written.size}.html`);
+    execFileSync(program, ["lesson", ...words, "-o", file], { stdio: "ignore" });
+    written.set(key, file);
+  }
+  return pathToFileURL(file).href;
+}
+
+// What the program prints with these arguments, as JSON.
+export function output<T>(...words: string[]): T {
+  return JSON.parse(execFileSync(program, [...words, "--format", "json"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 2 ** 28 })) as T;
+}
+
+// The folder of a small run of `regard train` on documents, with a checkpoint every two steps.
+export function trained(documents: string[], steps: number): string {
+  const key = ["trained", steps, ...documents].join("\0");
+  let run = written.get(key);
+  if (!run) {
+    run = join(folder, `run${written.size}`);
+    const corpus = `${run}.txt`;
+    writeFileSync(corpus, documents.join("\n"));
+    const shape = ["--width", "32", "--layers", "2", "--heads", "2", "--mlp", "32", "--positions", "64", "--pieces", "60"];
+    execFileSync(program, ["train", corpus, "-o", run, ...shape, "--batch", "8", "--steps", String(steps), "--save-every", "2"], { stdio: "ignore" });
+    written.set(key, run);
+  }
+  return run;
 }
 
 // A trace file that the program recorded.

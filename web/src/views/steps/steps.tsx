@@ -129,7 +129,7 @@ function Worked({ e, names, from }: { e: Explanation; names: string[]; from: str
           <li>
             <h3>What flows on: values, weighted and added</h3>
             <Vector numbers={picked.value} label={`value of ${to}`} />
-            <Vector numbers={picked.value.map((v) => v * picked.weight)} label={`value of ${to} × ${percent(picked.weight)}`} />
+            <Vector most={largest(e.output)} numbers={picked.value.map((v) => v * picked.weight)} label={`value of ${to} × ${percent(picked.weight)}`} />
             <Vector numbers={e.output} label={`output of ${headName(e.head)} for ${from}: the sum over all keys`} />
           </li>
         )}

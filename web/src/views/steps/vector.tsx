@@ -5,17 +5,19 @@ import { useState } from "preact/hooks";
 import { differenceColour } from "../../lib/colour";
 import { largest } from "./strip";
 
-export function Vector(props: { numbers: readonly number[]; label: string }) {
+// most: what has the strongest colour, where several are to be compared; else the largest of its own.
+export function Vector(props: { numbers: readonly number[]; label: string; most?: number }) {
   const [at, setAt] = useState<number | null>(null);
   const { numbers, label } = props;
   const n = numbers.length;
-  const most = largest(numbers) || 1;
+  const own = largest(numbers);
+  const most = props.most ?? (own || 1);
   return (
     <figure class="vector">
       <figcaption>
         <bdi>{label}</bdi>{" "}
         <span class="muted">
-          {at === null ? `${n} numbers, up to ±${most.toFixed(3)}` : `[${at}] = ${numbers[at]!.toFixed(5)}`}
+          {at === null ? `${n} numbers, up to ±${own.toFixed(3)}` : `[${at}] = ${numbers[at]!.toFixed(5)}`}
         </span>
       </figcaption>
       <svg
