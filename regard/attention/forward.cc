@@ -57,11 +57,11 @@ Rows rows_of(const float* data, const RowLayout& layout, std::int64_t rows, std:
   return {data, layout.row > 0 ? layout.row : dim, layout.head > 0 ? layout.head : rows * dim};
 }
 
-// Keys or values dense and rounded: `keep`, when given, else memory of *own, else where they are.
+// Keys or values as the kernel takes them, dense and rounded: where they are, when they are that
+// already, else in memory of *own or, when given, `keep`.
 Rows packed(const Rows& from, std::int64_t heads, std::int64_t rows, std::int64_t dim, DType type,
             float* keep, Tensor* own) {
-  const bool dense = from.stride == dim && type == DType::kF32;
-  if (dense && keep == nullptr) return from;
+  if (from.stride == dim && type == DType::kF32) return from;
   if (keep == nullptr) {
     *own = Tensor({heads, rows, dim});
     keep = own->data();
@@ -81,6 +81,19 @@ Rows packed(const Rows& from, std::int64_t heads, std::int64_t rows, std::int64_
     }
   });
   return {keep, dim, rows * dim};
+}
+
+// Rows [begin, end) of head h to `keep` [head, row, dim], unless there is none or they lie in it.
+void keep_rows(const Rows& from, std::int64_t h, std::int64_t rows, std::int64_t begin,
+               std::int64_t end, std::int64_t dim, float* keep) {
+  if (keep == nullptr || from.data == keep) return;
+  if (from.stride == dim) {
+    std::copy(from.head(h) + begin * dim, from.head(h) + end * dim,
+              keep + (h * rows + begin) * dim);
+    return;
+  }
+  for (std::int64_t r = begin; r < end; ++r)
+    std::copy_n(from.head(h) + r * from.stride, dim, keep + (h * rows + r) * dim);
 }
 
 // Throws an Error naming the first of the rows [begin, end) that holds a NaN or an infinity.
@@ -133,6 +146,7 @@ class Pass {
     if (band == bands_ - 1 && head % group() == 0) check_keys(head);
     scratch->fit(in_.dim, in_.value_dim, sums != nullptr ? columns_ : 0);
     const std::int64_t end = std::min(in_.queries, (band + 1) * edge_);
+    keep_band(head, band, end);
     for (std::int64_t row = band * edge_; row < end; row += kQueryBlock) {
       const Block block =
           prepare(head, row, std::min(kQueryBlock, end - row), scratch, sums != nullptr);
@@ -159,6 +173,16 @@ class Pass {
     const std::int64_t kv = head / group(), first = kv * group();
     check_finite(key_, kv, 0, in_.keys, in_.dim, in_.key_valid, first, "key");
     check_finite(value_, kv, 0, in_.keys, in_.value_dim, in_.key_valid, first, "value of key");
+  }
+
+  // The record's rows of a band: its queries, and an equal share of keys and values.
+  void keep_band(std::int64_t head, std::int64_t band, std::int64_t end) const {
+    keep_rows(query_, head, in_.queries, band * edge_, end, in_.dim, out_.query);
+    if (head % group() != 0) return;
+    const std::int64_t kv = head / group();
+    const std::int64_t from = in_.keys * band / bands_, to = in_.keys * (band + 1) / bands_;
+    keep_rows(key_, kv, in_.keys, from, to, in_.dim, out_.key);
+    keep_rows(value_, kv, in_.keys, from, to, in_.value_dim, out_.value);
   }
 
   // Throws what made a row overflow: a key or value that another task has yet to look at, else the
@@ -201,10 +225,6 @@ class Pass {
         std::fill_n(column.top, kQueryBlock, -std::numeric_limits<float>::infinity());
       }
     }
-    if (out_.query != nullptr)
-      for (std::int64_t r = 0; r < rows; ++r)
-        std::copy_n(b.query + r * b.query_stride, in_.dim,
-                    out_.query + (head * in_.queries + row + r) * in_.dim);
     return b;
   }
 
