@@ -21,6 +21,7 @@ namespace regard {
 namespace {
 
 constexpr std::int64_t kCells = std::int64_t{1} << 22;  // of one head's map that are looked at
+constexpr std::int64_t kRuns = 16;
 constexpr std::size_t kLinksOfQuery = 3;
 
 struct Scored {
@@ -29,15 +30,17 @@ struct Scored {
   double score = 0;     // contrast * ln(distance); of two texts contrast
 };
 
-// The rows that are looked at: all while the map has at most kCells cells, else every n-th, and
-// `row` in any case.
+// The rows that are looked at: all while the map has at most kCells cells, else one run of rows out
+// of every n such runs, and `row` in any case. Rows are computed kQueryBlock neighbours at a time,
+// so runs are that long, but shorter where fewer than kRuns would cover the text.
 std::vector<std::int64_t> rows_looked_at(const Axes& units, std::optional<std::int64_t> row) {
   const auto count = static_cast<std::int64_t>(units.rows.size());
   const auto columns = static_cast<std::int64_t>(units.columns.size());
   const std::int64_t step = std::max<std::int64_t>(1, (count * columns + kCells - 1) / kCells);
+  const std::int64_t run = std::clamp<std::int64_t>(count / step / kRuns, 1, kQueryBlock);
   std::vector<std::int64_t> rows;
-  for (std::int64_t one = 0; one < count; one += step) rows.push_back(one);
-  if (row && *row % step != 0) rows.insert(std::lower_bound(rows.begin(), rows.end(), *row), *row);
+  for (std::int64_t one = 0; one < count; ++one)
+    if (one / run % step == 0 || one == row) rows.push_back(one);
   return rows;
 }
 
@@ -79,12 +82,12 @@ class Links {
   // Calls visit for the candidate links of one head whose score is above least(row unit), which may
   // grow; the links of a row from one thread, in order.
   template <class Least, class Visit>
-  void score(HeadId head, const Least& least, const Visit& visit) const {
+  void score(HeadId head, const Least& least, const Visit& visit) {
     if (rows_.size() < 2) return;
     const std::size_t width = units_.columns.size();
     const AttentionMap map = trace_.map(head);
-    const std::vector<float> weights = unit_rows(map, units_, rows_, cancel_);
-    const Columns columns = sum_columns(head, map, weights);
+    weights_ = unit_rows(map, units_, rows_, cancel_, std::move(weights_));
+    const Columns columns = sum_columns(head, map);
     const double others = static_cast<double>(rows_.size() - 1);
     parallel_for(
         parts(rows_.size()),
@@ -92,7 +95,7 @@ class Links {
           for (std::size_t r = first(part); r < std::min(rows_.size(), first(part + 1)); ++r) {
             const auto q = static_cast<std::size_t>(rows_[r]);
             if ((only_ && rows_[r] != *only_) || !units_.rows[q].wordlike) continue;
-            const float* row = weights.data() + r * width;
+            const float* row = weights_.data() + r * width;
             double bar = least(q);
             auto enough = static_cast<float>(bar / farthest() * (1 - kRounding));
             for (std::size_t k = 0; k < columns.end[r]; ++k) {
@@ -114,7 +117,7 @@ class Links {
   }
 
   // The candidate of the largest score; its score is 0 when there is none.
-  Scored best(HeadId head) const {
+  Scored best(HeadId head) {
     std::vector<Scored> best(units_.rows.size());  // of each row
     score(
         head, [&](std::size_t q) { return best[q].score; },
@@ -138,8 +141,7 @@ class Links {
     std::vector<float> least;        // no link of a weight up to it has a contrast above 0
     std::vector<std::size_t> end{};  // of each row: the mask leaves nothing beyond it
   };
-  Columns sum_columns(HeadId head, const AttentionMap& map,
-                      const std::vector<float>& weights) const {
+  Columns sum_columns(HeadId head, const AttentionMap& map) const {
     const std::size_t width = units_.columns.size();
     Columns columns{std::vector<double>(width, 0.0), std::vector<float>(width)};
     for (const std::int64_t row : rows_) {
@@ -154,7 +156,7 @@ class Links {
       const std::size_t stop = std::min(width, first(part + 1));
       for (std::size_t r = 0; r < rows_.size(); ++r)
         for (std::size_t k = first(part); k < std::min(stop, columns.end[r]); ++k)
-          columns.sum[k] += static_cast<double>(weights[r * width + k]);
+          columns.sum[k] += static_cast<double>(weights_[r * width + k]);
       for (std::size_t k = first(part); k < stop; ++k) {
         const bool candidate =
             units_.columns[k].wordlike && !(sink && units_.columns[k].tokens.front() == 0);
@@ -182,6 +184,7 @@ class Links {
   std::optional<std::int64_t> only_;
   const CancelToken* cancel_;
   std::vector<std::int64_t> rows_;
+  std::vector<float> weights_{};  // [rows_, columns] of the head that score() is at
   std::vector<std::size_t> words_;
   std::vector<double> logarithm_;      // of each distance; 0 of neighbours
   std::vector<std::size_t> reach_{0};  // column units that have one of so many first tokens
@@ -233,7 +236,7 @@ std::vector<Link> strongest_links(const Trace& trace, const std::vector<HeadId>&
                                   const Axes& units, std::size_t count,
                                   std::optional<std::int64_t> row, const CancelToken* cancel,
                                   HeadChoice* choice) {
-  const Links candidates(trace, units, row, cancel);
+  Links candidates(trace, units, row, cancel);
   std::vector<std::vector<Scored>> best(units.rows.size());
   for (const HeadId head : among)
     candidates.score(
@@ -260,7 +263,7 @@ std::vector<std::optional<Link>> strongest_link_of_each(const Trace& trace,
                                                         const std::vector<HeadId>& heads,
                                                         const Axes& units,
                                                         const CancelToken* cancel) {
-  const Links links(trace, units, std::nullopt, cancel);
+  Links links(trace, units, std::nullopt, cancel);
   std::vector<std::optional<Link>> best;
   for (const HeadId head : heads) {
     const Scored one = links.best(head);

@@ -115,19 +115,20 @@ TEST(LongText, StreamedRowsAreThoseOfTheMapThatIsHeld) {
   EXPECT_THROW(streamed_map(trace, {{0, 0}}, units, every, 1.5), Error);
 }
 
-// 2,100 units: 4,410,000 cells, more than 2^22, so every second row is looked at.
-TEST(LongText, EverySecondRowIsLookedAtWhenThereAreMoreThan2To22Cells) {
+// 2,100 units: 4,410,000 cells, more than 2^22, so every second run of 64 rows is looked at: not
+// the run of rows 960 to 1023.
+TEST(LongText, EverySecondRunOfRowsIsLookedAtWhenThereAreMoreThan2To22Cells) {
   constexpr std::int64_t n = 2100;
   std::vector<float> weights(static_cast<std::size_t>(n * n), 1.0f / n);
   weights[1001 * n + 10] = 0.9f;  // in a row that is not looked at
-  weights[1000 * n + 20] = 0.5f;
+  weights[1024 * n + 20] = 0.5f;
   const Trace trace = given(n, {weights});
   const std::vector<Unit> units = units_of(trace, Level::kToken);
   const auto links = strongest_links(trace, {{0, 0}}, units, 1);
   ASSERT_EQ(links.size(), 1u);
-  EXPECT_EQ(links[0].query, 1000);
+  EXPECT_EQ(links[0].query, 1024);
   EXPECT_EQ(links[0].key, 20);
-  EXPECT_EQ(choose_head(trace, {{0, 0}}, units).link.query, 1000);
+  EXPECT_EQ(choose_head(trace, {{0, 0}}, units).link.query, 1024);
   // A row that somebody asks for is looked at in any case.
   const auto asked = strongest_links(trace, {{0, 0}}, units, 5, 1001);
   ASSERT_FALSE(asked.empty());

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "regard/platform/error.h"
 #include "regard/platform/threads.h"
@@ -42,7 +43,8 @@ std::vector<Band> bands_of(const std::vector<Unit>& units, const std::vector<std
 }  // namespace
 
 std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
-                             const std::vector<std::int64_t>& rows, const CancelToken* cancel) {
+                             const std::vector<std::int64_t>& rows, const CancelToken* cancel,
+                             std::vector<float> room) {
   const std::size_t width = units.columns.size();
   const std::int64_t columns = map.columns();
   const auto place = [&](const Unit& unit, std::int64_t number, std::vector<std::int64_t>* of) {
@@ -69,7 +71,8 @@ std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
   for (std::size_t r = 0; single && r < rows.size(); ++r)
     single = units.rows[static_cast<std::size_t>(rows[r])].tokens.size() == 1;
 
-  std::vector<float> out(rows.size() * width);
+  std::vector<float> out = std::move(room);
+  out.assign(rows.size() * width, 0.0f);
   const std::vector<Band> bands = bands_of(units.rows, rows);
   parallel_for(
       static_cast<std::int64_t>(bands.size()),

@@ -14,9 +14,9 @@ namespace regard {
 
 // rows: indices of the units of rows, ascending. Returns [rows, column units]. At most 64 token
 // rows a thread are held at a time. Throws Error when a unit names a token that the map does not
-// have.
+// have. room: memory to use for the result, of a map before, say.
 std::vector<float> unit_rows(const AttentionMap& map, const Axes& units,
                              const std::vector<std::int64_t>& rows,
-                             const CancelToken* cancel = nullptr);
+                             const CancelToken* cancel = nullptr, std::vector<float> room = {});
 
 }  // namespace regard
