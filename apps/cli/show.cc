@@ -184,6 +184,8 @@ void show(Context& context, const Options& options) {
                               format, scale_named(options.scale), options.all_heads});
   }
   request.stream = format == Format::kJson || format == Format::kCsv;
+  // Other formats list no links, and seeking them computes every map.
+  if (format != Format::kText && format != Format::kJson) request.links = 0;
   const Trace trace = open(context, options, request, format);
   if (format == Format::kHtml) {
     write_html(context, options, trace, request);
