@@ -30,7 +30,7 @@ TESTS_ONLY = [
     ("GoogleTest", "libgtest-dev", "BSD-3-Clause", "tests", "GTest"),
 ]
 FETCHED = [
-    ("all-MiniLM-L6-v2", None, "Apache-2.0", "the default model, fetched once by ./try", None),
+    ("all-MiniLM-L6-v2", None, "Apache-2.0", "a general model, fetched once by ./try --model minilm", None),
     ("SmolLM2-135M-Instruct, Gemma 3 270M", None, "Apache-2.0; Gemma Terms of Use",
      "quantised models for tests, fetched by tools/fetch_gguf_models.sh", None),
     ("clang-format", None, "Apache-2.0 WITH LLVM-exception", "the layout of the source", None),

@@ -133,7 +133,7 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   const Trace& trace = stored.trace();
   const Parameters given(request.query, {"kind", "head", "view", "format", "level", "scale", "word",
                                          "specials", "keepMass", "dark"});
-  const HeadId head = given.head(trace);
+  const std::vector<HeadId> chosen = given.heads(trace);
   const std::string shown = given.text("view", "heatmap");
   if (shown != "heatmap" && shown != "row" && shown != "heads")
     throw Failure{400, fmt::format("view: expected heatmap, row or heads, found {}", shown)};
@@ -145,8 +145,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
                   fmt::format("format: expected png, svg, pdf, csv, json or npy, found {}", name)};
   const Headers headers = {
       {"Content-Type", std::string(format->type)},
-      {"Content-Disposition",
-       fmt::format("attachment; filename=\"regard-{}-{}.{}\"", shown, to_string(head), name)}};
+      {"Content-Disposition", fmt::format("attachment; filename=\"regard-{}-{}.{}\"", shown,
+                                          to_string(chosen.front()), name)}};
   const Sink piece = [&](std::string_view bytes) {
     exchange.cancel()->check();
     exchange.piece(bytes);
@@ -159,7 +159,7 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
     return name == "csv" ? write_csv(trace, measures, piece) : write_json(trace, measures, piece);
   }
   if (name == "npy") {
-    const std::vector<HeadId> heads = all ? trace.heads() : std::vector<HeadId>{head};
+    const std::vector<HeadId> heads = all ? trace.heads() : chosen;
     check_exported(trace.tokens.size(), heads.size());
     exchange.begin(200, headers);
     return write_npy(trace, heads, piece);
@@ -177,7 +177,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   if (all)
     wanted.all_heads = true;
   else
-    wanted.heads = {head};
+    wanted.heads = chosen;
+  wanted.mean = !all && chosen.size() > 1;
   wanted.stream = name == "csv" || name == "json";
   PictureStyle style;
   style.scale = scale_named(given.text("scale", "linear"));

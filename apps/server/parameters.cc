@@ -84,13 +84,26 @@ void Parameters::range(const std::string& name, std::int64_t end, std::int64_t* 
 }
 
 HeadId Parameters::head(const Trace& trace) const {
+  const std::vector<HeadId> found = heads(trace);
+  if (found.size() > 1) wrong("head", "one name like L3H1", text("head", ""));
+  return found.front();
+}
+
+std::vector<HeadId> Parameters::heads(const Trace& trace) const {
   const std::string kind = text("kind", std::string(name_of(trace.kind)));
   if (kind != name_of(trace.kind)) wrong("kind", name_of(trace.kind), kind);
-  const std::string name = text("head", "");
-  const auto head = head_named(name);
-  if (!head) wrong("head", "a name like L3H1", name);
-  if (!trace.has(*head)) throw Failure{404, fmt::format("head {}: not in this trace", name)};
-  return *head;
+  const std::string names = text("head", "");
+  std::vector<HeadId> found;
+  for (std::size_t from = 0; from <= names.size();) {
+    const std::size_t comma = std::min(names.find(',', from), names.size());
+    const std::string name = names.substr(from, comma - from);
+    const auto head = head_named(name);
+    if (!head) wrong("head", "a name like L3H1", name);
+    if (!trace.has(*head)) throw Failure{404, fmt::format("head {}: not in this trace", name)};
+    found.push_back(*head);
+    from = comma + 1;
+  }
+  return found;
 }
 
 }  // namespace regard::server

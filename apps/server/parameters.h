@@ -30,6 +30,8 @@ class Parameters {
              std::int64_t* last) const;
   // "head" and "kind": one that the trace has, else a Failure (404).
   HeadId head(const Trace& trace) const;
+  // The same with several, separated by commas.
+  std::vector<HeadId> heads(const Trace& trace) const;
   bool has(const std::string& name) const { return values_.contains(name); }
 
  private:

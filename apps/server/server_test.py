@@ -288,6 +288,24 @@ class Answers(ServerTest):
         self.assertEqual((info["model"], len(info["layers"])), ("lesson", 3))
         self.assertEqual((info["choice"]["head"]["layer"], info["choice"]["head"]["head"]), (1, 3))
         self.assertEqual(info["notes"], [])  # of one head, not of the mean
+        mean = [(one["kind"], one["layer"], one["head"]) for one in info["choice"]["mean"]]
+        self.assertEqual(mean, [("self", 1, 3), ("self", 0, 0)])
+
+    def test_the_export_of_several_heads_is_their_mean(self):
+        trace = self.server.run(model="lesson", text="The animal was tired.")
+
+        def weights(heads):
+            found = self.server.json("GET", f"/api/traces/{trace}/export?head={heads}&format=json")
+            self.assertEqual(len(found["heads"]), 1)
+            return sum(found["heads"][0]["weights"], [])
+
+        one, other, mean = weights("L1H3"), weights("L0H0"), weights("L1H3,L0H0")
+        for a, b, c in zip(one, other, mean):
+            self.assertAlmostEqual((a + b) / 2, c, delta=1e-6)
+        for wrong in ("L1H3,", ",L1H3", "L1H3,x"):
+            self.assertEqual(self.server.ask("GET", f"/api/traces/{trace}/export?head={wrong}")[0], 400)
+        self.assertEqual(self.server.ask("GET", f"/api/traces/{trace}/export?head=L1H3,L7H0")[0], 404)
+        self.assertEqual(self.server.ask("GET", f"/api/traces/{trace}/tile?head=L1H3,L0H0")[0], 400)
 
     def test_a_pair_and_a_cut_text_run(self):
         trace = self.server.run(model="tiny", text="w5 w9", pair="w4")

@@ -51,8 +51,10 @@ int run(int argc, char** argv) {
   std::string ramp;
   bool json = false;
   app.add_option("--lexicon", lexicon_file, "the language's words")->capture_default_str();
-  app.add_option("--split", split_name,
-                 "train, seen, validation, combinations, clauses, distractors or far")
+  app.add_option(
+         "--split", split_name,
+         "train, seen, combinations, clauses, distractors, far or validation, the last also "
+         "with -clauses, -distractors or -far")
       ->capture_default_str();
   app.add_option("--seed", seed)->capture_default_str();
   app.add_option("--documents", documents)->capture_default_str()->check(CLI::PositiveNumber);
@@ -76,8 +78,8 @@ int run(int argc, char** argv) {
                                   [&](const Split& one) { return one.name == split_name; });
   if (split == all.end())
     throw Error(
-        "--split: expected train, seen, validation, combinations, clauses, distractors or "
-        "far, found " +
+        "--split: expected train, seen, combinations, clauses, distractors, far or validation "
+        "(also with -clauses, -distractors or -far), found " +
             split_name,
         Error::Kind::kUsage);
   long long ramp_begin = 0, ramp_end = 0;

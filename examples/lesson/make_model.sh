@@ -5,8 +5,9 @@
 #
 #   examples/lesson/make_model.sh WORK [SEED...]     default: seeds 1 to 5
 #
-# Needs build/release with regard and lesson_corpus, and PYTHON (default python3) with torch,
-# tokenizers and safetensors.
+# Seeds that are there are not trained again. Each writes a corpus of 125 MB and removes it. Needs
+# build/release with regard and lesson_corpus, and PYTHON (default python3) with torch, tokenizers
+# and safetensors.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$here/../..
@@ -14,38 +15,35 @@ python=${PYTHON:-python3}
 corpus=$root/build/release/examples/lesson/lesson_corpus
 regard=$root/build/release/regard
 documents=${DOCUMENTS:-1600000}
+threads=${THREADS:-1}
 work=${1:?a folder to work in}
 shift
 seeds=("$@")
 ((${#seeds[@]})) || seeds=(1 2 3 4 5)
-mkdir -p "$work"
+mkdir -p "$work/validation"
 "$corpus" --words "$work/words.tsv"
-"$corpus" --split validation --seed 101 --documents 1000 --json -o "$work/validation.jsonl"
+for split in validation validation-clauses validation-distractors validation-far; do
+  "$corpus" --split "$split" --seed 101 --documents 1000 --json -o "$work/validation/$split.jsonl"
+done
 for seed in "${seeds[@]}"; do
   [[ -e $work/seed-$seed/regard.json ]] && continue
+  rm -rf "$work/seed-$seed/steps"
   "$corpus" --split train --seed "$seed" --documents "$documents" --ramp 27000:54000 \
     -o "$work/train-$seed.txt"
   "$python" "$here/train.py" --corpus "$work/train-$seed.txt" --words "$work/words.tsv" \
-    --validation "$work/validation.jsonl" --seed "$seed" --report 400 \
+    --validation "$work/validation" --seed "$seed" --threads "$threads" \
     --checkpoints "$work/seed-$seed/steps" -o "$work/seed-$seed" | tee "$work/seed-$seed.log"
   rm "$work/train-$seed.txt"
 done
-best=$("$python" - "$work" "${seeds[@]}" <<'PY'
-import json, sys
-work, seeds = sys.argv[1], sys.argv[2:]
-def score(seed):
-    with open(f"{work}/seed-{seed}/regard.json") as file:
-        return sum(json.load(file)["validation"].values())
-print(max(seeds, key=score))
-PY
-)
-echo "best on validation: seed $best"
+best=$("$python" "$here/train.py" --best "${seeds[@]/#/$work/seed-}")
+echo "best on validation: $best"
 mkdir -p "$here/model" "$here/traces"
 for file in config.json tokenizer.json model.safetensors regard.json; do
-  install -m 644 "$work/seed-$best/$file" "$here/model/$file"
+  install -m 644 "$best/$file" "$here/model/$file"
 done
-rm -f "$here"/traces/*.safetensors
-for step in "$work/seed-$best"/steps/step-*; do
+rm -f "$here"/traces/*
+install -m 644 "$best/steps/metrics.jsonl" "$here/traces/metrics.jsonl"
+for step in "$best"/steps/step-*; do
   for property in tired wide; do
     "$regard" record "The animal didn't cross the street because it was too $property." \
       --model "$step" -o "$here/traces/$(basename "$step")-$property.safetensors"

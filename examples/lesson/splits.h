@@ -21,7 +21,8 @@ struct Split {
 };
 
 // train; seen (as train, in the form of the tests); validation; combinations; clauses (unseen
-// types); distractors (of the antecedent's class and pronoun); far (23 to 40 words apart).
+// types); distractors (of the antecedent's class and pronoun); far (23 to 40 words apart); and the
+// last three of validation, as validation-clauses and so on.
 std::vector<Split> splits();
 
 // Whether the document may stand in the split. Ordinary sentences may stand anywhere.

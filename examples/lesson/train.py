@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains the built-in model on the corpus that lesson_corpus writes and saves a Hugging Face folder.
 
-    train.py --corpus train.txt --words words.tsv --validation validation.jsonl --seed 1 -o FOLDER
+    train.py --corpus train.txt --words words.tsv --validation FOLDER --seed 1 -o FOLDER
+    train.py --best FOLDER...       names the one that is best on validation sentences
 
 The model is a small ModernBERT (transformers' ModernBertForMaskedLM loads it and computes the
 same). The objective is language modelling alone: some words are hidden, swapped or kept, and
@@ -12,6 +13,7 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
 
 import numpy as np
@@ -287,7 +289,18 @@ def save(model, config, tokenizer, folder, dtype=torch.float16, more=None):
             file.write("\n")
 
 
+def best_of(folders):
+    """The folder of the model whose view has the largest least margin over the goals."""
+    def margin(folder):
+        with open(f"{folder}/regard.json", encoding="utf-8") as file:
+            top = json.load(file)["validation"]["antecedent_first"]
+        return min(top[split] - goal for split, goal in GOALS.items())
+    return max(folders, key=margin)
+
+
 def main():
+    if sys.argv[1:2] == ["--best"]:
+        return print(best_of(sys.argv[2:]))
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)

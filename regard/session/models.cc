@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDefaultModel = "minilm";
 constexpr std::string_view kWeightFiles[] = {".gguf", ".safetensors", ".bin"};
 
 // Short names of models on the hub.
@@ -118,11 +117,10 @@ ModelEntry describe(const std::string& name, const std::function<std::string()>&
 
 std::string Session::resolve(const std::string& model) const {
   std::string name = !model.empty() ? model : settings().model;
-  if (name.empty()) name = kDefaultModel;
+  if (name.empty()) name = kBuiltinModel;
   if (name == kBuiltinModel) return name;
-  const bool fallback = name == kDefaultModel;
-  if (!fallback && is_folder(name)) return place_in(name);
-  if (!fallback && exists(name)) {
+  if (is_folder(name)) return place_in(name);
+  if (exists(name)) {
     for (const std::string_view extension : kWeightFiles)
       if (name.ends_with(extension)) return name;
     throw Error::at(name, "", "a model folder, or a file of weights (.gguf, .safetensors, .bin)",
@@ -150,11 +148,6 @@ std::string Session::resolve(const std::string& model) const {
         fmt::format("model {}: no cache folder to look in; set REGARD_CACHE or HOME, or "
                     "name a folder with --model",
                     name));
-  if (fallback)
-    throw Error(fmt::format(
-        "model minilm: expected the folder {}, found nothing; ./try fetches it once, --model "
-        "lesson is in the program, or name another model with --model",
-        fmt::join(sought, " or ")));
   if (!hub) throw Error::at(name, "", "a model folder or file", "nothing of that name");
   throw Error(
       fmt::format("model {}: expected a folder or file of that name, or {}, found none; `regard "

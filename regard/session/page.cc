@@ -230,6 +230,11 @@ void write_trace_info(const Session& session, const Trace& trace, std::string_vi
   request.one_head = true;
   const View view = session.view(trace, request);
   const HeadMap& chosen = view.heads.front();
+  std::string mean;
+  if (trace.preferred.size() > 1 && std::all_of(trace.preferred.begin(), trace.preferred.end(),
+                                                [&](HeadId one) { return trace.has(one); }))
+    mean = ",\"mean\":" +
+           list_of(trace.preferred, [&](HeadId one) { return head_json(trace.kind, one); });
   sink(fmt::format(R"({{"format":{},"id":{},"model":{},"sides":[)", kPageFormat, json_quoted(id),
                    json_quoted(trace.model)));
   write_sides(trace, sink);
@@ -238,8 +243,8 @@ void write_trace_info(const Session& session, const Trace& trace, std::string_vi
     return layer_json(trace.kind, trace.keys_side ? 1 : 0, entry.second);
   }));
   sink(fmt::format(
-      R"(,"blockEdge":{},"choice":{{"head":{},"why":{}}},"links":{},"notes":{}}})",
-      trace.layers.begin()->second.block_edge, head_json(trace.kind, chosen.id.value()),
+      R"(,"blockEdge":{},"choice":{{"head":{}{},"why":{}}},"links":{},"notes":{}}})",
+      trace.layers.begin()->second.block_edge, head_json(trace.kind, chosen.id.value()), mean,
       json_quoted(chosen.why),
       list_of(view.links, [&](const Link& link) { return link_json(trace.kind, link); }),
       list_of(view.notes, [](const std::string& note) { return json_quoted(note); })));

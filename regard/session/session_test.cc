@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "regard/platform/error.h"
 #include "regard/platform/testing.h"
@@ -170,6 +171,26 @@ TEST_F(MatricesTest, WhatTheModelsMakersChoseIsShownUnlessAnotherHeadIsAskedFor)
   EXPECT_NE(session.view(made, {}).heads[0].why, "chosen elsewhere");
 }
 
+TEST_F(MatricesTest, LinksUnderTheViewOfTheModelsMakersAreThoseOfItsHeads) {
+  const float q = 0.25f;
+  write_matrices("a.npy", {1, 2, 4, 4}, {q, q, q, q, q, q, q, q, q, q, q, q, 0.9f, 0.1f, 0, 0,
+                                         q, q, q, q, q, q, q, q, q, q, q, q, 0.1f, 0.9f, 0, 0});
+  write("words.txt", "animal\nslept\nbecause\nit\n");
+  Trace made = Session{Settings{}}.from_matrices(path("a.npy"), path("words.txt"));
+  const auto heads_of_links = [&](const ViewRequest& request) {
+    std::set<HeadId> heads;
+    for (const Link& link : Session{Settings{}}.view(made, request).links) heads.insert(link.head);
+    return heads;
+  };
+  const std::set<HeadId> all = heads_of_links({});
+  ASSERT_EQ(all.size(), 2u);
+  made.preferred = {*all.begin()};
+  EXPECT_EQ(heads_of_links({}), (std::set<HeadId>{*all.begin()}));
+  ViewRequest every;
+  every.all_heads = true;
+  EXPECT_EQ(heads_of_links(every), all);
+}
+
 TEST_F(MatricesTest, AllHeadsAreHeadsWhateverTheModelsMakersChose) {
   Trace made = trace();
   made.preferred = {{1, 0}, {1, 1}};
@@ -236,13 +257,24 @@ TEST_F(FolderTest, AModelNameIsAFolderOfTheCacheOrAPath) {
   EXPECT_EQ(session.resolve(path("models")), path("models"));
 }
 
-TEST_F(FolderTest, TheMissingDefaultModelSaysHowToGetIt) {
+TEST_F(FolderTest, WithoutANameTheModelIsTheProgramsOwn) {
+  EXPECT_EQ(Session{Settings{}}.resolve(""), "lesson");
+  Settings settings;
+  settings.model = "tiny";
+  settings.cache_folder = folder_.string();
+  std::filesystem::create_directories(folder_ / "models" / "tiny");
+  EXPECT_EQ(Session{settings}.resolve(""), path("models/tiny"));
+}
+
+TEST_F(FolderTest, AMissingModelSaysWhereItWasSoughtAndHowToGetIt) {
   Settings settings;
   settings.cache_folder = folder_.string();
   const Session session{settings};
-  const std::string message = message_of([&] { session.resolve(""); }, Error::Kind::kFailed);
+  const std::string message = message_of([&] { session.resolve("minilm"); }, Error::Kind::kFailed);
   EXPECT_NE(message.find(path("models/minilm")), std::string::npos) << message;
-  EXPECT_NE(message.find("./try"), std::string::npos) << message;
+  EXPECT_NE(message.find("regard models pull sentence-transformers/all-MiniLM-L6-v2"),
+            std::string::npos)
+      << message;
 }
 
 TEST_F(FolderTest, AModelThatCannotBeOpenedIsListedWithTheReason) {

@@ -19,7 +19,7 @@ struct HubSettings {
 };
 
 struct Settings {
-  std::string model;            // REGARD_MODEL: default model; empty: MiniLM
+  std::string model;            // REGARD_MODEL: default model; empty: the one in the program
   std::string cache_folder;     // REGARD_CACHE, else XDG_CACHE_HOME/regard, else ~/.cache/regard
   std::string instruction_set;  // REGARD_ISA: force one
   int threads = 0;              // REGARD_THREADS; 0: all cores

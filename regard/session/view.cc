@@ -221,7 +221,10 @@ View Session::view(const Trace& trace, const ViewRequest& request,
   std::optional<HeadChoice> choice;
   if (request.links > 0) {
     HeadChoice of_links;
-    view.links = strongest_links(trace, all, view.axes(), request.links, row, cancel, &of_links);
+    // Of a view that the makers chose, its own: another head's link says something else.
+    const bool own = is_preferred(trace, request) && !request.one_head && !request.all_heads;
+    const std::vector<HeadId>& linked = own ? trace.preferred : all;
+    view.links = strongest_links(trace, linked, view.axes(), request.links, row, cancel, &of_links);
     if (both) choice = of_links;
   }
 

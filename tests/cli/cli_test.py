@@ -815,7 +815,7 @@ class UseTest(CliTest):
         self.bad(1, "show", "models", "--model", self.path("none"), says=["none"])
 
     def test_a_missing_model_says_where_it_was_sought(self):
-        self.bad(1, "show", "a", says=["models/minilm", "./try", "lesson"])
+        self.bad(1, "show", "a", "--model", "minilm", says=["models/minilm", "models pull"])
         self.bad(1, "show", "a", "--model", "nobody", says=["nobody"])
         self.bad(1, "show", "a", "--model", "/dev/null", says=["/dev/null"])
 
@@ -835,21 +835,38 @@ class UseTest(CliTest):
         self.assertEqual([(model["name"], model["opens"]) for model in models], [("lesson", True)])
 
     def test_the_model_of_the_program_needs_no_file(self):
-        lesson = ("--model", "lesson")
-        for said, antecedent, why in ((SENTENCE, "animal", "tired"),
-                                      (SENTENCE.replace("tired", "wide"), "street", "wide")):
-            answer = json.loads(self.good("show", said, *lesson, "--format", "json", HOME=""))
+        forms = [SENTENCE.replace("didn't", negation)
+                 for negation in ("didn't", "did not", "couldn't", "could not", "would not")]
+        for said, antecedent, why in (
+                *((form, "animal", "tired") for form in forms),
+                *((form.replace("tired", "wide"), "street", "wide") for form in forms)):
+            answer = json.loads(self.good("show", said, "--format", "json", HOME=""))
             self.assertEqual(answer["model"], "lesson")
+            self.assertNotIn("vocabulary", " ".join(answer["notes"]))
             texts = [word["text"] for word in answer["words"]]
             row = answer["heads"][0]["weights"][texts.index("it")]
             strongest = sorted(range(len(row)), key=lambda i: -row[i])[:2]
-            self.assertEqual({texts[i] for i in strongest}, {antecedent, why})
+            self.assertEqual({texts[i] for i in strongest}, {antecedent, why}, said)
+            self.assertIn(f"it -> {antecedent} ", self.good("show", said, HOME="").decode())
         for word in ("it", "tired", "The"):
             self.assertIn(b"(attends from): " + word.lower().encode(),
-                          self.good("explain", SENTENCE, *lesson, "--word", word))
-        self.good("show", SENTENCE, *lesson, "--all-heads")
+                          self.good("explain", SENTENCE, "--word", word))
+        self.good("show", SENTENCE, "--all-heads")
         for suffix in ("png", "html"):
-            self.good("show", SENTENCE, *lesson, "-o", self.path(f"lesson.{suffix}"))
+            self.good("show", SENTENCE, "-o", self.path(f"lesson.{suffix}"))
+
+    def test_a_text_that_the_model_of_the_program_does_not_know_is_said_to_be_one(self):
+        text = "Photosynthesis converts sunlight into chemical energy."
+        notes = json.loads(self.good("show", text, "--format", "json"))["notes"]
+        shown = self.good("show", text).decode()
+        for note in notes:
+            self.assertIn(note, shown)
+        self.assertIn("Photosynthesis", " ".join(notes))
+        self.assertIn("--model minilm", " ".join(notes))
+        with_one = json.loads(self.good("show", SENTENCE.replace("street", "autobahn"), "--format",
+                                        "json"))["notes"]
+        self.assertIn("autobahn", " ".join(with_one))
+        self.assertNotIn("minilm", " ".join(with_one))
 
 
 @unittest.skipUnless(MINILM, "REGARD_MINILM does not name the folder of all-MiniLM-L6-v2")

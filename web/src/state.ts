@@ -18,12 +18,15 @@ export const kViews = [
   "training",
 ] as const;
 export type ViewName = (typeof kViews)[number];
+// Views that can show a mean of heads.
+export const kMeanViews: readonly ViewName[] = ["heatmap", "links", "text"];
 
 export interface Choice {
   lesson: string | null; // step of the lesson; null: the views
   view: ViewName;
   head: HeadId | null; // null until a trace is there
   heads: HeadId[]; // shown by Links, the first is `head`
+  mean: HeadId[]; // grid, Links and Text show the mean of these, the first is `head`; empty: no mean
   level: Level;
   row: number | null; // token that attends, locked by a click
   column: number | null; // token attended to
@@ -41,6 +44,7 @@ export const kDefaults: Choice = {
   view: "heatmap",
   head: null,
   heads: [],
+  mean: [],
   level: "word",
   row: null,
   column: null,
@@ -77,9 +81,10 @@ export function theSource(): Source {
   return source;
 }
 
-// Changes the choice; `step` makes an entry in the history, so that back undoes it.
+// Changes the choice; `step` makes an entry in the history, so that back undoes it. Who chooses a
+// head wants no mean.
 export function choose(change: Partial<Choice>, step = true): void {
-  choice.value = { ...choice.value, ...change };
+  choice.value = { ...choice.value, ...(change.head ? { mean: [] } : {}), ...change };
   remember(step);
 }
 
@@ -87,6 +92,17 @@ export function chooseHead(head: HeadId): void {
   const rest = choice.value.heads.filter((h) => !sameHead(h, head));
   choose({ head, heads: [head, ...rest.slice(choice.value.heads.length > 1 ? 0 : 1)] });
 }
+
+// The mean that the model's makers chose.
+export function chooseMean(mean: HeadId[]): void {
+  choose({ head: mean[0]!, heads: [mean[0]!], mean });
+}
+
+// What grid, Links and Text show: the heads of a mean, or one.
+export const shownHeads = computed<HeadId[]>(() => {
+  const { head, mean } = choice.value;
+  return mean.length > 0 ? mean : head ? [head] : [];
+});
 
 export const layer = computed<Layer | null>(() => {
   const head = choice.value.head;
@@ -145,7 +161,8 @@ function address(): string {
   }
   if (c.lesson !== null) p.set("lesson", c.lesson);
   if (c.view !== kDefaults.view) p.set("view", c.view);
-  if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
+  if (c.mean.length > 0) p.set("mean", c.mean.map(headToAddress).join(" "));
+  else if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
   for (const key of ["level", "scale", "top", "part", "row", "column", "mass"] as const)
     if (c[key] !== kDefaults[key]) p.set(key, String(c[key]));
   for (const key of ["specials", "sinks"] as const) if (c[key] !== kDefaults[key]) p.set(key, "no");
@@ -188,7 +205,9 @@ interface Address {
 }
 function readAddress(): Address {
   const p = new URLSearchParams(location.hash.slice(1));
-  const heads = (p.get("head") ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
+  const headsOf = (key: string) => (p.get(key) ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
+  const mean = headsOf("mean");
+  const heads = mean.length > 0 ? mean.slice(0, 1) : headsOf("head");
   const mass = Number(p.get("mass") ?? "1");
   const [other, otherHead] = (p.get("other") ?? "").split(" ");
   const second = otherHead ? headFromAddress(otherHead) : null;
@@ -206,6 +225,7 @@ function readAddress(): Address {
       view: pick(p.get("view"), kViews, "heatmap"),
       head: heads[0] ?? null,
       heads,
+      mean,
       level: pick(p.get("level"), ["token", "word", "sentence"], "word"),
       row: count(p.get("row")),
       column: count(p.get("column")),
@@ -240,7 +260,11 @@ async function showTrace(id: string, wanted: Choice, asked: RunRequest | null, s
   const exists = (h: HeadId) =>
     info.layers.some((l) => l.kind === h.kind && l.layer === h.layer && l.heads.includes(h.head));
   const heads = wanted.heads.filter(exists);
-  if (heads.length === 0) heads.push(info.choice.head);
+  let mean = wanted.mean.every(exists) ? wanted.mean : [];
+  if (heads.length === 0) {
+    heads.push(info.choice.head);
+    mean = info.choice.mean ?? [];
+  }
   const at = info.layers.find((l) => l.kind === heads[0]!.kind && l.layer === heads[0]!.layer)!;
   const inside = (token: number | null, side: number) =>
     token !== null && token < info.sides[side]!.tokens.length ? token : null;
@@ -249,6 +273,7 @@ async function showTrace(id: string, wanted: Choice, asked: RunRequest | null, s
     ...wanted,
     head: heads[0]!,
     heads,
+    mean,
     row: inside(wanted.row, at.query),
     column: inside(wanted.column, at.key),
   };
@@ -338,7 +363,7 @@ export async function runText(
   asking.value = asked;
   try {
     const id = await theSource().run(asked, (p) => !signal.aborted && (running.value = p), signal);
-    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], row: null, column: null }, asked, signal);
+    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], mean: [], row: null, column: null }, asked, signal);
     remember(step);
   } catch (error) {
     if (signal.aborted) return;
@@ -356,7 +381,8 @@ async function followAddress(signal = supersede(), otherwise: RunRequest | null 
   if (asked && asked.model !== "") model.value = asked.model;
   try {
     if (id !== null && trace.value?.id === id) {
-      choice.value = { ...c, ...(c.head ? {} : { head: choice.value.head, heads: choice.value.heads }) };
+      const { head, heads, mean } = choice.value;
+      choice.value = { ...c, ...(c.head ? {} : { head, heads, mean }) };
       return;
     }
     const all = await theSource().traces();

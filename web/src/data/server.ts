@@ -160,9 +160,10 @@ export class ServerSource implements Source {
   }
 
   exportAddress(trace: string, request: ExportRequest) {
-    const { head, word, ...rest } = request;
+    const { heads, word, ...rest } = request;
     const parameters = query({
-      ...headParameters(head),
+      ...headParameters(heads[0]!),
+      head: heads.map((head) => `L${head.layer}H${head.head}`).join(","),
       ...rest,
       ...(word === undefined ? {} : { word }),
     });

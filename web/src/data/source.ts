@@ -32,7 +32,7 @@ export interface Progress {
 export interface ExportRequest {
   view: "heatmap" | "row" | "heads";
   format: "png" | "svg" | "pdf" | "csv" | "json" | "npy";
-  head: HeadId;
+  heads: HeadId[]; // several: their mean
   level: string;
   scale: string;
   word?: number;

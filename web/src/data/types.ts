@@ -78,7 +78,8 @@ export interface TraceInfo {
   sides: Side[];
   layers: Layer[];
   blockEdge: number;
-  choice: { head: HeadId; why: string };
+  // What is shown first: `head`, or the mean of several, of which it is one.
+  choice: { head: HeadId; mean?: HeadId[]; why: string };
   links: Link[]; // strongest content links, words of the sides of their heads
   notes: string[];
 }
@@ -165,6 +166,11 @@ export interface Explanation {
 export function headName(head: HeadId): string {
   const name = `L${head.layer}H${head.head}`;
   return head.kind === "self" ? name : `${head.kind} ${name}`;
+}
+
+// One head, or the mean of several.
+export function headsName(heads: readonly HeadId[]): string {
+  return heads.map(headName).join(" + ") + (heads.length > 1 ? ", mean" : "");
 }
 
 export function sameHead(a: HeadId, b: HeadId): boolean {

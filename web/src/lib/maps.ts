@@ -3,7 +3,7 @@
 import { computed, signal, type Signal } from "@preact/signals";
 
 import type { HeadId, TraceInfo } from "../data/types";
-import { axes, choice, layer, report, theSource, trace, type Choice } from "../state";
+import { axes, choice, report, shownHeads, theSource, trace, type Choice } from "../state";
 import { keepMass, lift, onlyPart, shades, unitsOf, withoutSinks, withoutSpecials, type Grid } from "./grid";
 
 export const kLongestWhole = 1024; // tokens; longer texts are looked at through the Map
@@ -52,6 +52,12 @@ export const tooLong = computed(() => {
   return both !== null && Math.max(both.query.tokens.length, both.key.tokens.length) > kLongestWhole;
 });
 
+// The mean of maps of one shape.
+function meanOf(maps: readonly Float32Array[]): Float32Array {
+  if (maps.length === 1) return maps[0]!;
+  return maps[0]!.map((_, i) => maps.reduce((sum, map) => sum + map[i]!, 0) / maps.length);
+}
+
 // What a choice says about grids and heads, so that locking a word works nothing out anew.
 const manner = computed(() => {
   const { level, specials, sinks, mass, part, scale, top } = choice.value;
@@ -59,14 +65,15 @@ const manner = computed(() => {
 });
 const mannerNow = () =>
   JSON.parse(manner.value) as Pick<Choice, "level" | "specials" | "sinks" | "mass" | "part" | "scale" | "top">;
-const head = computed(() => choice.value.head);
 
-// The grid of a head as chosen: level, hidden tokens, kept mass, part. Null while it loads.
-export function gridFor(info: TraceInfo, head: HeadId): Grid | null {
-  const at = info.layers.find((l) => l.kind === head.kind && l.layer === head.layer);
+// The grid of a head, or of the mean of several, as chosen: level, hidden tokens, kept mass, part.
+// Null while it loads.
+export function gridFor(info: TraceInfo, ...heads: HeadId[]): Grid | null {
+  const at = info.layers.find((l) => l.kind === heads[0]?.kind && l.layer === heads[0].layer);
   const c = mannerNow();
-  const weights = tokenMap(info, head).value;
-  if (!at || !weights) return null;
+  const maps = heads.map((head) => tokenMap(info, head).value).filter((map) => map !== null);
+  if (!at || maps.length < heads.length) return null;
+  const weights = meanOf(maps);
   const key = info.sides[at.key]!;
   const rowUnits = unitsOf(info.sides[at.query]!, c.level);
   const columnUnits = unitsOf(key, c.level);
@@ -83,7 +90,11 @@ export function gridOf(head: HeadId): Grid | null {
   return trace.value ? gridFor(trace.value, head) : null;
 }
 
-export const shownGrid = computed<Grid | null>(() => (head.value && layer.value ? gridOf(head.value) : null));
+// A string, so that locking a word works nothing out anew.
+const namesOfShown = computed(() => JSON.stringify(shownHeads.value));
+export const shownGrid = computed<Grid | null>(() =>
+  trace.value ? gridFor(trace.value, ...(JSON.parse(namesOfShown.value) as HeadId[])) : null,
+);
 export const shownShades = computed(() => {
   const { scale, top } = mannerNow();
   return shownGrid.value ? shades(shownGrid.value, scale, top) : null;

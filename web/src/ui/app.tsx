@@ -2,10 +2,10 @@
 // The frame around the views: the text, the model, the head, what is drawn and how.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { headName } from "../data/types";
+import { headsName, sameHead } from "../data/types";
 import { LessonPage } from "../lesson/lesson";
 import { lesson } from "../lesson/text";
-import { cancelRun, checkpoints, choice, choose, dark, lost, problem, running, trace, type ViewName } from "../state";
+import { cancelRun, checkpoints, choice, choose, dark, kMeanViews, lost, problem, running, shownHeads, trace, type ViewName } from "../state";
 import { Compare } from "../views/compare/compare";
 import { Generated } from "../views/generated/generated";
 import { Heads } from "../views/heads/heads";
@@ -159,12 +159,12 @@ function Caption() {
   const info = trace.value;
   const head = choice.value.head;
   if (!info || !head) return null;
-  const chosen = info.choice.head;
-  const automatic = chosen.kind === head.kind && chosen.layer === head.layer && chosen.head === head.head;
+  const shown = kMeanViews.includes(choice.value.view) ? shownHeads.value : [head];
+  const automatic = sameHead(info.choice.head, head);
   return (
     <div class="caption">
       <h2>
-        {info.model} <span class="head-name">{headName(head)}</span>
+        {info.model} <span class="head-name">{headsName(shown)}</span>
       </h2>
       <p class="muted">
         {automatic ? <Why text={info.choice.why} /> : "asked for"}

@@ -4,8 +4,8 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import type { ExportRequest } from "../data/source";
-import { headName } from "../data/types";
-import { choice, dark, problem, theSource, trace, unitAt, type ViewName } from "../state";
+import { headsName } from "../data/types";
+import { choice, dark, kMeanViews, problem, shownHeads, theSource, trace, unitAt, type ViewName } from "../state";
 import { viewToSvg } from "./picture";
 import { shownTable, toCsv } from "./table";
 
@@ -61,7 +61,8 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const info = trace.value;
   const head = choice.value.head;
   if (!info || !head) return null;
-  const name = `regard-${view}-${headName(head).replace(/ /g, "-")}`;
+  const heads = kMeanViews.includes(view) ? shownHeads.value : [head];
+  const name = `regard-${view}-${headsName(heads).replace(/[ +,]+/g, "-")}`;
   const program = kByProgram[view];
   const by = (format: ExportRequest["format"]) => {
     const c = choice.value;
@@ -70,7 +71,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
     return theSource().exportAddress(info.id, {
       view: program,
       format,
-      head,
+      heads,
       level: c.level,
       scale: c.scale,
       specials: c.specials,
@@ -116,7 +117,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const citation = [
     "@software{regard,",
     "  title = {Regard: the attention microscope},",
-    `  note = {${info.model}, ${headName(head)}; text: ${info.sides[0]!.text.slice(0, 120).replace(/[{}\\]/g, "")}},`,
+    `  note = {${info.model}, ${headsName(heads)}; text: ${info.sides[0]!.text.slice(0, 120).replace(/[{}\\]/g, "")}},`,
     `  year = {${new Date().getFullYear()}}`,
     "}",
   ].join("\n");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The row of controls above a view: head, level, scale, what is hidden.
-import type { Kind } from "../data/types";
+import { headsName, type Kind } from "../data/types";
 import type { Level, Part, Scale, Top } from "../lib/grid";
-import { choice, choose, chooseHead, trace, type ViewName } from "../state";
+import { choice, choose, chooseHead, chooseMean, kMeanViews, trace, type ViewName } from "../state";
 import { Choose, Slider, Toggle } from "./controls";
 
 const kGridViews: readonly ViewName[] = ["heatmap", "links", "compare"];
@@ -17,6 +17,8 @@ export function Options({ view }: { view: ViewName }) {
   const layer = layers.find((l) => l.layer === head.layer) ?? layers[0]!;
   const number = (n: number) => ({ value: String(n), text: String(n) });
   const grid = kGridViews.includes(view);
+  const mean = info.choice.mean;
+  const averaged = kMeanViews.includes(view);
   const paired = info.sides.some((side) => side.pair !== null);
   return (
     <div class="options" role="group" aria-label="What is shown">
@@ -31,7 +33,18 @@ export function Options({ view }: { view: ViewName }) {
           }}
         />
       )}
-      {view !== "heads" && (
+      {mean && averaged && (
+        <Choose
+          label="Shown"
+          value={c.mean.length > 0 ? "mean" : "head"}
+          options={[
+            { value: "mean", text: headsName(mean) },
+            { value: "head", text: "one head" },
+          ]}
+          onChange={(value) => (value === "mean" ? chooseMean(mean) : chooseHead(head))}
+        />
+      )}
+      {view !== "heads" && !(averaged && c.mean.length > 0) && (
         <>
           <Choose
             label="Layer"

@@ -13,6 +13,8 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 
 export const kSentence = "The animal didn't cross the street because it was too tired.";
 
+// Numbers of the tests are those of PyTorch for this model.
+process.env["REGARD_MODEL"] ??= "minilm";
 const program = process.env["REGARD_PROGRAM"] ?? "";
 const folder = mkdtempSync(join(tmpdir(), "regard-browser-"));
 

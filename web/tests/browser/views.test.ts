@@ -296,3 +296,42 @@ test("a pair: within one text or across the two", async () => {
     assert.equal(await transparent(), 2 * 7 * 4 + marks);
   });
 });
+
+test("the view that a model's makers chose is the mean of two heads, until somebody asks for one", async () => {
+  await withPage(pageOnDisk(kSentence, "--model", "lesson"), "view=heatmap", async (page) => {
+    const row = async () => {
+      const [names, ...rows] = await table(page);
+      const it = rows.find((cells) => cells[0] === "it")!;
+      return names!.slice(1).map((name, i) => ({ name, weight: Number(it[i + 1]) }));
+    };
+    const title = page.locator(".head-name");
+    await page.locator(".plane canvas").waitFor();
+    const mean = (await title.textContent())!;
+    const [first, second] = /^(L\dH\d) \+ (L\dH\d), mean$/.exec(mean)!.slice(1) as [string, string];
+    const both = await row();
+    const strongest = [...both].sort((a, b) => b.weight - a.weight).slice(0, 2);
+    assert.deepEqual(strongest.map((cell) => cell.name).sort(), ["animal", "tired"]);
+    for (const tab of ["Links", "Text"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      assert.equal(await title.textContent(), mean);
+    }
+    await page.getByRole("tab", { name: "Heads" }).click();
+    assert.equal(await title.textContent(), first);
+    await page.getByRole("tab", { name: "Heatmap" }).click();
+    await page.getByLabel("Shown", { exact: true }).selectOption("head");
+    assert.equal(await title.textContent(), first);
+    const one = await row();
+    await page.getByLabel("Layer").selectOption(second[1]!);
+    await page.getByLabel("Head", { exact: true }).selectOption(second[3]!);
+    assert.equal(await title.textContent(), second);
+    const other = await row();
+    both.forEach((cell, i) =>
+      assert.ok(Math.abs(cell.weight - (one[i]!.weight + other[i]!.weight) / 2) <= 0.0011, cell.name));
+    await page.getByLabel("Shown", { exact: true }).selectOption("mean");
+    assert.match(page.url(), new RegExp(`mean=${first}\\+${second}`));
+    const address = page.url();
+    await page.getByLabel("Shown", { exact: true }).selectOption("head");
+    await page.goto(address);
+    await page.locator(".head-name", { hasText: mean }).waitFor();
+  });
+});

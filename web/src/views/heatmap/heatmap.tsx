@@ -3,11 +3,11 @@
 // cells.
 import { useEffect, useMemo } from "preact/hooks";
 
-import { headName } from "../../data/types";
+import { headsName } from "../../data/types";
 import { kRamp, paint, textOn } from "../../lib/colour";
 import { percent, unitOfToken, type Grid } from "../../lib/grid";
 import { shownGrid, shownShades, tooLong } from "../../lib/maps";
-import { choice, choose, clearHover, hover, trace } from "../../state";
+import { choice, choose, clearHover, hover, shownHeads, trace } from "../../state";
 import { Notes, Waiting } from "../../ui/controls";
 import { useSize } from "../../ui/layout";
 import { CellPlane, type Cell } from "../../ui/plane";
@@ -51,7 +51,7 @@ function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
     const same = c !== null && c.row === locked.row && c.column === locked.column;
     choose(tokens(same ? null : c));
   };
-  const name = choice.value.head ? headName(choice.value.head) : "";
+  const name = headsName(shownHeads.value);
   const numbers = useMemo(
     () => (cell >= kNumbered * rem ? <Numbers grid={grid} tints={tints} cell={cell} /> : null),
     [grid, tints, cell, rem],

@@ -3,11 +3,11 @@
 // its colour. Hover isolates a word, a click locks it.
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { headName, sameHead, type HeadId, type Unit } from "../../data/types";
+import { headName, headsName, sameHead, type HeadId, type Unit } from "../../data/types";
 import { headColour } from "../../lib/colour";
 import { unitOfToken, type Grid } from "../../lib/grid";
-import { gridOf, tooLong } from "../../lib/maps";
-import { choice, choose, clearHover, dark, hover, layer, trace } from "../../state";
+import { gridOf, shownGrid, tooLong } from "../../lib/maps";
+import { choice, choose, chooseMean, clearHover, dark, hover, layer, trace } from "../../state";
 import { Notes, Waiting } from "../../ui/controls";
 import { elide, useSize } from "../../ui/layout";
 import { DataTable } from "../../ui/table";
@@ -17,7 +17,8 @@ const kFaintest = 0.02; // lines below this share of the strongest are left out
 const kMostLines = 4000; // drawn at once
 
 interface Shown {
-  head: HeadId;
+  head: HeadId | null; // null: a mean
+  name: string;
   colour: string;
   grid: Grid;
 }
@@ -31,15 +32,19 @@ interface Line {
 export function Links() {
   const [solo, setSolo] = useState<HeadId | null>(null);
   if (tooLong.value) return <TooLong />;
-  const heads = choice.value.heads;
-  const all = heads.map((head, i) => ({
-    head,
-    colour: headColour(i, dark.value),
-    grid: gridOf(head),
-  }));
+  const { heads, mean } = choice.value;
+  const all =
+    mean.length > 0
+      ? [{ head: null, name: headsName(mean), colour: headColour(0, dark.value), grid: shownGrid.value }]
+      : heads.map((head, i) => ({
+          head,
+          name: headName(head),
+          colour: headColour(i, dark.value),
+          grid: gridOf(head),
+        }));
   const ready = all.filter((one): one is Shown => one.grid !== null);
   if (!trace.value || !ready[0]) return <Waiting>Reading the weights…</Waiting>;
-  const soloed = solo ? ready.filter((one) => sameHead(one.head, solo)) : [];
+  const soloed = solo ? ready.filter((one) => one.head && sameHead(one.head, solo)) : [];
   const shown = soloed.length > 0 ? soloed : ready;
   return (
     <section class="links" aria-label="Links">
@@ -54,7 +59,7 @@ export function Links() {
             shown[0]!.grid.rowUnits[l.row]!.text,
             shown[0]!.grid.columnUnits[l.column]!.text,
             l.share * strongestOf(shown),
-            headName(shown.find((one) => one.colour === l.colour)!.head),
+            shown.find((one) => one.colour === l.colour)!.name,
           ]),
         })}
       />
@@ -84,7 +89,9 @@ function linesOf(shown: Shown[], faintest: number): Line[] {
 // shown alone.
 function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) => void }) {
   const at = layer.value;
-  const chosen = choice.value.heads;
+  const { mean } = choice.value;
+  const chosen = mean.length > 0 ? [] : choice.value.heads;
+  const ofMakers = trace.value?.choice.mean;
   if (!at) return null;
   const here = at.heads.map((head) => ({ kind: at.kind, layer: at.layer, head }));
   const elsewhere = chosen.filter((h) => !here.some((other) => sameHead(h, other)));
@@ -99,6 +106,17 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
   };
   return (
     <div class="chips" role="group" aria-label="Heads: click shows or hides, Shift and click shows one alone">
+      {ofMakers && (
+        <button
+          type="button"
+          class="chip"
+          aria-pressed={mean.length > 0}
+          style={mean.length > 0 ? { "--chip": headColour(0, dark.value) } : {}}
+          onClick={() => chooseMean(ofMakers)}
+        >
+          {headsName(ofMakers)}
+        </button>
+      )}
       {[...here, ...elsewhere].map((head) => {
         const index = chosen.findIndex((h) => sameHead(h, head));
         const solo = props.solo !== null && sameHead(head, props.solo);
@@ -122,7 +140,10 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
       })}
       <button
         type="button"
-        onClick={() => choose({ heads: [choice.value.head!, ...here.filter((h) => !sameHead(h, choice.value.head!))] })}
+        onClick={() => {
+          const head = choice.value.head!;
+          choose({ head, heads: [head, ...here.filter((h) => !sameHead(h, head))] });
+        }}
       >
         All of the layer
       </button>
@@ -130,7 +151,7 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
         type="button"
         onClick={() => {
           props.onSolo(null);
-          choose({ heads: [choice.value.head!] });
+          choose({ head: choice.value.head!, heads: [choice.value.head!] });
         }}
       >
         One
@@ -146,7 +167,7 @@ function Drawing({ shown }: { shown: Shown[] }) {
   const { rowUnits: rows, columnUnits: columns } = shown[0]!.grid;
   const height = Math.max(rows.length, columns.length) * rowHeight;
   const side = Math.min(12.5 * rem, Math.max(5.25 * rem, width * 0.26));
-  const key = shown.map((one) => `${headName(one.head)} ${one.colour}`).join();
+  const key = shown.map((one) => `${one.name} ${one.colour}`).join();
   const lines = useMemo(() => linesOf(shown, kFaintest), [key, ...shown.map((one) => one.grid)]);
 
   const pointed = hover.value.row !== null || hover.value.column !== null;

@@ -2,10 +2,10 @@
 // The text itself, each word coloured by what the chosen word attends to, or is attended from.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import type { Side, Unit } from "../../data/types";
+import { headsName, type Side, type Unit } from "../../data/types";
 import { textOn, weightColour } from "../../lib/colour";
 import { percent, shade, unitOfToken } from "../../lib/grid";
-import { axes, choice, choose, clearHover, hover, report, theSource, trace } from "../../state";
+import { axes, choice, choose, clearHover, hover, report, shownHeads, theSource, trace } from "../../state";
 import { Choose, Waiting } from "../../ui/controls";
 import { directionOf } from "../../ui/layout";
 import { DataTable } from "../../ui/table";
@@ -16,15 +16,15 @@ const kMost = 20000; // words drawn
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder();
 
-// Weights of one row or column at the level of words, of one head.
+// Weights of one row or column at the chosen level, of one head or the mean of several.
 function useWeights(token: number | null, direction: Direction): Float32Array | null {
   const [found, setFound] = useState<{ key: string; weights: Float32Array } | null>(null);
   const info = trace.value;
-  const head = choice.value.head;
+  const heads = shownHeads.value;
   const both = axes.value;
-  const name = `${info?.id} ${head?.kind} ${head?.layer} ${head?.head} ${choice.value.level} ${token} ${direction}`;
+  const name = `${info?.id} ${headsName(heads)} ${choice.value.level} ${token} ${direction}`;
   useEffect(() => {
-    if (!info || !head || !both || token === null) return;
+    if (!info || !heads[0] || !both || token === null) return;
     const abort = new AbortController();
     const own = direction === "to" ? both.rows : both.columns;
     const others = direction === "to" ? both.columns : both.rows;
@@ -38,11 +38,13 @@ function useWeights(token: number | null, direction: Direction): Float32Array | 
       direction === "to"
         ? { rowBegin: from, rowEnd: to, columnBegin: 0, columnEnd: columns }
         : { rowBegin: 0, rowEnd: rows, columnBegin: from, columnEnd: to };
-    theSource()
-      .tile(info.id, head, region, Math.max(rows, columns), "sum", abort.signal)
-      .then((tile) => {
-        const at = (q: number, k: number) =>
-          tile.cells[(q - region.rowBegin) * tile.columns + k - region.columnBegin] ?? 0;
+    const size = Math.max(rows, columns);
+    Promise.all(heads.map((head) => theSource().tile(info.id, head, region, size, "sum", abort.signal)))
+      .then((tiles) => {
+        const at = (q: number, k: number) => {
+          const cell = (q - region.rowBegin) * tiles[0]!.columns + k - region.columnBegin;
+          return tiles.reduce((sum, tile) => sum + (tile.cells[cell] ?? 0), 0) / tiles.length;
+        };
         const weights = Float32Array.from(others, (other) => {
           let sum = 0;
           for (const a of unit.tokens)
