@@ -5,11 +5,13 @@
     measure.py --program build/release/regard --words words.tsv --validation validation.jsonl \\
         combinations.jsonl clauses.jsonl distractors.jsonl far.jsonl
 
-Of the built-in model (or --model M) the default view; of a --peer also the best head, chosen on the
-validation sentences as the built-in model's was. Beside them what needs no model: the nearest noun,
-and the word at the one best distance. first: the row's maximum, among all words but punctuation, is
-on the antecedent. two: antecedent and property are exactly the two strongest content words (nouns,
-verbs, properties). Each share with its 95 % Wilson interval.
+Of the built-in model (or --model M) the default view; of each --peer (and of the same model with
+random weights, NAME=lesson+untrained) the head that is best on the validation sentences. Beside them
+what needs no model: the nearest noun, and the word at the one best distance. first: the row's maximum
+in the head (of the default view its first head), among all words but punctuation, is on the
+antecedent. two: antecedent and property are exactly the two strongest content words (nouns, verbs,
+properties) in the head (of the default view the mean of its heads). Each share with its 95 % Wilson
+interval.
 """
 import argparse
 import concurrent.futures
@@ -25,7 +27,7 @@ def wilson(share, n, z=1.96):
     """The 95 % interval of a share of n (Wilson 1927)."""
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def shown(hits, n):
@@ -61,20 +63,35 @@ def offsets(records):
     return count
 
 
-def rows(program, model, record, every_head):
-    """The model's answer: rows of the pronoun by head, and of each word (start, text)."""
-    command = [program, "show", record["text"], "--format", "json", "--links", "0"]
-    if model:
-        command += ["--model", model]
-    if every_head:
-        command.append("--all-heads")
-    answer = json.loads(subprocess.run(command, capture_output=True, check=True,
-                                       env=dict(os.environ, REGARD_THREADS="1")).stdout)
+def ask(program, model, text, *more):
+    """What `regard show` answers."""
+    name, _, untrained = model.partition("+")
+    command = [program, "show", text, "--format", "json", "--links", "0", *more]
+    if name:
+        command += ["--model", name]
+    if untrained:
+        command.append("--untrained")
+    return json.loads(subprocess.run(command, capture_output=True, check=True,
+                                     env=dict(os.environ, REGARD_THREADS="1")).stdout)
+
+
+def default_heads(program, model, text):
+    """What is shown when nobody names a head: the name of one, or those of a mean."""
+    shown = ask(program, model, text)["heads"][0]
+    return shown.get("of") or [name_of(shown)]
+
+
+def name_of(head):
+    return f"L{head['layer']}H{head['head']}"
+
+
+def rows(program, model, record):
+    """The model's answer: words, and the pronoun's row of each head by its name."""
+    answer = ask(program, model, record["text"], "--all-heads")
     words = answer["words"]
     pronoun = [i for i, word in enumerate(words)
                if word["start"] == record["pronoun"][0] and word["end"] > word["start"]][0]
-    return words, [((head["layer"], head["head"]), head["weights"][pronoun])
-                   for head in answer["heads"]]
+    return words, {name_of(head): head["weights"][pronoun] for head in answer["heads"]}
 
 
 def judge(record, words, row, parts):
@@ -88,12 +105,15 @@ def judge(record, words, row, parts):
     return first, two
 
 
-def share(program, model, records, parts, every_head, jobs):
-    """{head: (times first, times two)}; the default view has the key None."""
+def share(program, model, records, parts, jobs, view=()):
+    """{head: (times first, times two)}; key None: the view, a list of heads."""
     def one(record):
-        words, found = rows(program, model, record, every_head)
-        return [(key if every_head else None, judge(record, words, row, parts))
-                for key, row in found]
+        words, found = rows(program, model, record)
+        judged = {key: judge(record, words, row, parts) for key, row in found.items()}
+        if view:
+            mean = [sum(weights) / len(view) for weights in zip(*(found[key] for key in view))]
+            judged[None] = judged[view[0]][0], judge(record, words, mean, parts)[1]
+        return judged.items()
 
     total = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -130,16 +150,17 @@ def main():
         name, _, rest = text.partition("=")
         model, _, limit = rest.partition(":")
         limit = int(limit or options.limit)
-        found = share(options.program, model, validation[:limit], parts, True, options.jobs)
+        found = share(options.program, model, validation[:limit], parts, options.jobs)
         best = max(found, key=lambda key: found[key][0])
-        print(f"{name}: L{best[0]}H{best[1]}, first {shown(found[best][0], len(validation[:limit]))} "
+        print(f"{name}: {best}, first {shown(found[best][0], len(validation[:limit]))} "
               f"of {len(validation[:limit])} validation sentences", flush=True)
         peers.append((name, model, limit, best))
+    view = default_heads(options.program, options.model, validation[0]["text"])
+    print("default view:", " + ".join(view), flush=True)
     for path in options.splits:
         records = read(path, options.limit)
         n = len(records)
-        first, two = share(options.program, options.model, records, parts, False,
-                           options.jobs)[None]
+        first, two = share(options.program, options.model, records, parts, options.jobs, view)[None]
         print(f"{os.path.basename(path)}: {n} sentences\n"
               f"  default view    first {shown(first, n)}  two {shown(two, n)}\n"
               f"  nearest noun    first {shown(sum(nearest_noun(r, parts) for r in records), n)}\n"
@@ -147,9 +168,9 @@ def main():
               flush=True)
         for name, model, limit, best in peers:
             some = records[:limit]
-            first, two = share(options.program, model, some, parts, True, options.jobs)[best]
+            first, two = share(options.program, model, some, parts, options.jobs)[best]
             print(f"  {name:15s} first {shown(first, len(some))}  two {shown(two, len(some))}  "
-                  f"(L{best[0]}H{best[1]}, {len(some)} sentences)", flush=True)
+                  f"({best}, {len(some)} sentences)", flush=True)
 
 
 if __name__ == "__main__":

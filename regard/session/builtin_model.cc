@@ -2,13 +2,19 @@
 // The assembler's .incbin puts the model's files into the read-only data of this object.
 #include "regard/session/builtin_model.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "regard/checkpoint/checkpoint.h"
+#include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/session/model_notes.h"
+#include "regard/trace/trace_file.h"
 
 // 64 bytes: an array of the weights begins at a cache line if it does so in the file.
 #define REGARD_EMBED(name, file)                                                               \
@@ -26,6 +32,13 @@ REGARD_EMBED(config, "config.json")
 REGARD_EMBED(tokenizer, "tokenizer.json")
 REGARD_EMBED(weights, "model.safetensors")
 REGARD_EMBED(notes, "regard.json")
+REGARD_EMBED(metrics, "../traces/metrics.jsonl")
+
+// CMake writes a line for each trace: REGARD_KEPT(00400, tired).
+#define REGARD_KEPT(step, text) \
+  REGARD_EMBED(trace_##step##_##text, "../traces/step-" #step "-" #text ".safetensors")
+#include "lesson_traces.inc"
+#undef REGARD_KEPT
 
 namespace regard {
 namespace {
@@ -44,6 +57,27 @@ std::span<const std::byte> weights() {
 
 std::string_view tokenizer() {
   return text(regard_lesson_tokenizer_begin, regard_lesson_tokenizer_end);
+}
+
+KeptCheckpoint kept_at(std::int64_t step, std::span<const std::byte> trace) {
+  std::string_view lines = text(regard_lesson_metrics_begin, regard_lesson_metrics_end);
+  KeptCheckpoint kept{
+      .step = step,
+      .loss = {},
+      .run = {},
+      .trace = read_trace(MappedFile::of_memory(fmt::format("lesson/step-{:05}", step), trace))};
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    const JsonDocument line =
+        JsonDocument::parse(lines.substr(0, end), std::string(kBuiltinModel) + "/metrics.jsonl");
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+    if (line.root().at("step").integer() != step) continue;
+    if (const Json loss = line.root().at("loss"); !loss.is_null()) kept.loss = loss.number();
+    if (const auto run = line.root().find("run")) kept.run = run->string();
+    return kept;
+  }
+  throw Error::at(std::string(kBuiltinModel) + "/metrics.jsonl", "",
+                  fmt::format("a line for step {}", step), "none");
 }
 
 std::string name_of(const char* file) { return std::string(kBuiltinModel) + "/" + file; }
@@ -71,6 +105,22 @@ Tokenizer open_builtin_tokenizer() {
 
 std::string_view builtin_model_notes() {
   return text(regard_lesson_notes_begin, regard_lesson_notes_end);
+}
+
+std::vector<KeptCheckpoint> builtin_checkpoints() {
+  std::vector<KeptCheckpoint> kept;
+#define REGARD_KEPT(step, text)                                                                  \
+  kept.push_back(kept_at(std::stoll(#step), between(regard_lesson_trace_##step##_##text##_begin, \
+                                                    regard_lesson_trace_##step##_##text##_end)));
+#include "lesson_traces.inc"
+#undef REGARD_KEPT
+  const ModelNotes notes = read_model_notes(builtin_model_notes(), name_of("regard.json"));
+  for (KeptCheckpoint& one : kept) {
+    one.trace.model = kBuiltinModel;
+    one.trace.preferred = notes.default_heads;
+    one.trace.preferred_why = notes.why;
+  }
+  return kept;
 }
 
 std::int64_t builtin_model_bytes() {

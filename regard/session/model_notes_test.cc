@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "regard/checkpoint/checkpoint.h"
@@ -95,6 +97,34 @@ TEST(BuiltinModel, ReadsAnyLatinTextAndSaysWhichWordsItDoesNotKnow) {
   EXPECT_THAT(trace.notes[0], ::testing::Not(HasSubstr("ate")));
   EXPECT_THAT(trace.notes[1], HasSubstr("models pull"));
   EXPECT_THAT(run("The axolotl didn't cross the street.").notes, ::testing::SizeIs(1));
+}
+
+TEST(BuiltinModel, KeepsTheSentencesOfTheLessonAsItLearnedThem) {
+  const std::vector<KeptCheckpoint> kept = builtin_checkpoints();
+  std::map<std::string, std::vector<std::int64_t>> steps;
+  std::uint64_t bytes = 0;
+  for (const KeptCheckpoint& one : kept) {
+    steps[one.trace.text].push_back(one.step);
+    bytes += trace_file_size(one.trace);
+    EXPECT_EQ(one.loss.has_value(), one.step > 0) << one.step;
+  }
+  EXPECT_LE(bytes, 4U << 20);
+  ASSERT_EQ(steps.size(), 2U);
+  for (const std::string property : {"tired.", "wide."}) {
+    const std::vector<std::int64_t>& mine = steps[std::string(kSentence) + property];
+    EXPECT_GE(mine.size(), 5U);
+    EXPECT_EQ(mine.front(), 0);
+    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
+    // The last is the model itself.
+    const Trace now = run(std::string(kSentence) + property);
+    const auto last = std::find_if(kept.rbegin(), kept.rend(), [&](const KeptCheckpoint& one) {
+      return one.trace.text == now.text;
+    });
+    EXPECT_EQ(last->trace.heads(), now.heads());
+    EXPECT_EQ(last->trace.preferred, now.preferred);
+    for (const HeadId id : now.heads())
+      EXPECT_NEAR(last->trace.map(id).cell(7, 1), now.map(id).cell(7, 1), 1e-5);
+  }
 }
 
 TEST(BuiltinModel, SaysSoOfAWordInAnotherScript) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading the trace file, formats 1 and 2 (docs/trace-format.md): everything is checked before it
 // is used.
+#include "regard/trace/trace_file.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -307,8 +309,11 @@ class Reader {
 
 }  // namespace
 
-Trace read_trace(const std::string& path) {
-  return Reader(std::make_shared<const SafetensorsFile>(SafetensorsFile::open(path))).read();
+Trace read_trace(const std::string& path) { return read_trace(MappedFile::open(path)); }
+
+Trace read_trace(MappedFile file) {
+  return Reader(std::make_shared<const SafetensorsFile>(SafetensorsFile::read(std::move(file))))
+      .read();
 }
 
 }  // namespace regard
