@@ -368,13 +368,16 @@ void Api::list_traces(Exchange& exchange) {
 
 void Api::list_checkpoints(const Request& request, Exchange& exchange) {
   const Parameters parameters(request.query, {"model", "text"});
-  std::string chosen, json = "{\"checkpoints\":[";
-  static_cast<void>(known_models(&chosen));
-  if (!options_.run.empty() && parameters.text("model", chosen) == chosen)
-    for (const RunCheckpoint& one : run_checkpoints(options_.run)) {
-      if (json.back() != '[') json += ',';
-      json += to_json(one);
-    }
+  std::string json = "{\"checkpoints\":[";
+  if (!options_.run.empty()) {
+    std::string chosen;
+    static_cast<void>(known_models(&chosen));
+    if (parameters.text("model", chosen) == chosen)
+      for (const RunCheckpoint& one : run_checkpoints(options_.run)) {
+        if (json.back() != '[') json += ',';
+        json += to_json(one);
+      }
+  }
   exchange.send(200, kJson, json + "]}");
 }
 
