@@ -98,10 +98,10 @@ export function chooseMean(mean: HeadId[]): void {
   choose({ head: mean[0]!, heads: [mean[0]!], mean });
 }
 
-// What grid, Links and Text show: the heads of a mean, or one.
+// What grid, Links and Text show: the heads of a mean, or one. The lesson speaks of one.
 export const shownHeads = computed<HeadId[]>(() => {
-  const { head, mean } = choice.value;
-  return mean.length > 0 ? mean : head ? [head] : [];
+  const { head, mean, lesson } = choice.value;
+  return mean.length > 0 && lesson === null ? mean : head ? [head] : [];
 });
 
 export const layer = computed<Layer | null>(() => {

@@ -3,8 +3,9 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { headName, type HeadMeasure } from "../data/types";
+import { headName, headsName, sameHead, type HeadMeasure } from "../data/types";
 import { percent } from "../lib/grid";
+import { sharesOf } from "../lib/links";
 import { axes, checkpoints, choice, choose, measures, report, running, trace, type ViewName } from "../state";
 import { Toggle, Waiting } from "../ui/controls";
 import { savePng, saveSvg } from "../ui/export";
@@ -161,7 +162,7 @@ function Figure({ id }: { id: string }) {
         {figure.draw()}
       </div>
       <div class="options">
-        <button type="button" onClick={() => choose({ lesson: null, view: typeof figure.view === "function" ? figure.view() : figure.view })}>
+        <button type="button" onClick={() => choose({ lesson: null, view: typeof figure.view === "function" ? figure.view() : figure.view, head: choice.value.head })}>
           {l.ui.open}
         </button>
         <button type="button" onClick={() => box.current && saveSvg(`regard-${id}`, box.current)}>
@@ -247,6 +248,7 @@ function Who({ found }: { found: Found }) {
           </p>
         ))}
       </div>
+      <MeanOf found={found} />
       {found.map.layer.score?.causal && (
         <p class="verdict">
           <Rich text={lesson().figures.causal} values={{ word: words[found.word]!.text }} />
@@ -254,6 +256,30 @@ function Who({ found }: { found: Found }) {
       )}
       <p class="muted">{fill(lesson().figures.why, { why: found.info.choice.why })}</p>
     </div>
+  );
+}
+
+// What the mean that the model's makers show says of the word.
+function MeanOf({ found }: { found: Found }) {
+  const heads = found.info.choice.mean ?? [];
+  const maps = found.maps.filter((map) => heads.some((head) => sameHead(head, map.head)));
+  if (maps.length < 2) return null;
+  const weights = found.map.weights.map((_, i) => maps.reduce((sum, map) => sum + map.weights[i]!, 0) / maps.length);
+  const [first, second] = sharesOf(found.info, { ...found.map, weights }, found.word);
+  if (!first || !second) return null;
+  const words = found.info.sides[0]!.words;
+  const v = {
+    heads: headsName(heads),
+    word: words[found.word]!.text,
+    top: words[first.key]!.text,
+    weight: percent(first.weight),
+    second: words[second.key]!.text,
+    second_weight: percent(second.weight),
+  };
+  return (
+    <p class="verdict">
+      <Rich text={lesson().figures.mean} values={v} />
+    </p>
   );
 }
 

@@ -4,9 +4,12 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { headName } from "../data/types";
-import { percent } from "../lib/grid";
+import { paint } from "../lib/colour";
+import { percent, shade } from "../lib/grid";
 import { measures } from "../state";
 import { save } from "../ui/export";
+import { useSize } from "../ui/layout";
+import { CellPlane, kNoCell, type Cell } from "../ui/plane";
 import { kept, keepThis, useFound, type Found } from "./focus";
 import { fill, lesson, Rich, type Lesson, type Values } from "./text";
 
@@ -180,12 +183,19 @@ function ChooseCell({ question, found, settle, done }: Part) {
   const q = lesson().quiz;
   const [row, setRow] = useState("");
   const [column, setColumn] = useState("");
+  const [pointed, setPointed] = useState<Cell | null>(null);
+  const [box, { width, rem }] = useSize<HTMLDivElement>();
+  const image = useMemo(() => {
+    const weights = found?.map.weights ?? new Float32Array(1);
+    const top = weights.reduce((most, x) => Math.max(most, x), 0);
+    const side = Math.sqrt(weights.length);
+    return paint(weights.map((x) => (question.strongest ? shade(x, top, "linear") : 0.06)), side, side);
+  }, [found?.map, question]);
   if (!found) return null;
   const words = found.info.sides[0]!.words;
   const strongest = strongestOf(found);
   const wanted = question.strongest ? strongest : (found.here[0]?.key ?? strongest);
-  const { map } = found;
-  const top = Math.max(...map.weights);
+  const cell = Math.max(4, Math.min(1.6 * rem, Math.floor((width - 8.5 * rem) / words.length)));
   const names = words.map((word, i) => ({ text: `${i}: ${word.text}`, value: String(i) }));
   const select = (label: string, value: string, set: (x: string) => void) => (
     <label class="control">
@@ -203,37 +213,24 @@ function ChooseCell({ question, found, settle, done }: Part) {
   return (
     <>
       <p class="muted">{q.click}</p>
-      <div class="scroll">
-        <table class="mini-grid" aria-hidden="true">
-          <tbody>
-            {words.slice(0, 40).map((from, i) => (
-              <tr key={i}>
-                <th>{from.text}</th>
-                {words.slice(0, 40).map((to, j) => (
-                  <td
-                    key={j}
-                    title={`${from.text} → ${to.text}`}
-                    class={row === String(i) && column === String(j) ? "on" : ""}
-                    style={{ "--share": String(question.strongest ? map.weights[i * words.length + j]! / top : 0) }}
-                    onClick={() => {
-                      if (done) return;
-                      setRow(String(i));
-                      setColumn(String(j));
-                    }}
-                  />
-                ))}
-              </tr>
-            ))}
-          </tbody>
-          <tfoot>
-            <tr>
-              <td />
-              {words.slice(0, 40).map((to, j) => (
-                <th key={j}>{to.text}</th>
-              ))}
-            </tr>
-          </tfoot>
-        </table>
+      <div ref={box} class="scroll">
+        <CellPlane
+          name={q.click}
+          rows={words}
+          columns={words}
+          image={image}
+          cell={cell}
+          label={5.5 * rem}
+          rem={rem}
+          shown={pointed ?? kNoCell}
+          locked={row === "" || column === "" ? kNoCell : { row: Number(row), column: Number(column) }}
+          onPoint={setPointed}
+          onLock={(at) => {
+            if (done || !at) return;
+            setRow(String(at.row));
+            setColumn(String(at.column));
+          }}
+        />
       </div>
       <div class="options">
         {select(q.row, row, setRow)}

@@ -154,6 +154,31 @@ function linkOf(found: Found): Share | undefined {
   return found.here.find((share) => Math.abs(share.key - found.word) > 1) ?? found.here[0];
 }
 
+interface Point {
+  apart: number; // words
+  here: number; // the link's share in the head that is shown
+  best: number; // and its largest over all heads
+  bestHead: string;
+}
+// The link's share in a run in which its words are further apart; null where one of them is gone.
+function pointOf(found: Found, link: Share, run: { info: TraceInfo; maps: WordMap[] }): Point | null {
+  const words = run.info.sides[0]!.words;
+  const own = found.info.sides[0]!.words;
+  const later = found.word > link.key;
+  const named = (wanted: string, last: boolean) => {
+    const all = words.map((one, i) => ({ one, i })).filter(({ one }) => one.text === wanted);
+    return (last ? all.at(-1) : all[0])?.i ?? -1;
+  };
+  const same = run.info === found.info;
+  const query = same ? found.word : named(own[found.word]!.text, later);
+  const key = same ? link.key : named(own[link.key]!.text, !later);
+  const here = of(run.maps, link.head);
+  if (query < 0 || key < 0 || !here) return null;
+  const cell = (map: WordMap) => map.weights[query * words.length + key]!;
+  const best = run.maps.reduce((a, b) => (cell(b) > cell(a) ? b : a));
+  return { apart: Math.abs(query - key), here: cell(here), best: cell(best), bestHead: headName(best.head) };
+}
+
 function Distance({ found }: { found: Found }) {
   const { info, word } = found;
   const f = lesson().figures;
@@ -161,35 +186,23 @@ function Distance({ found }: { found: Found }) {
   const steps = theSource().canRun ? [...lesson().gap.pieces.keys(), lesson().gap.pieces.length] : [0, ...lesson().gap.ondisk];
   const [at, setAt] = useState(0);
   const n = steps[at] ?? 0;
-  const [points, setPoints] = useState<Map<number, { apart: number; here: number; best: number; bestHead: string }>>(new Map());
+  const [points, setPoints] = useState<ReadonlyMap<number, Point>>(new Map());
   const [failed, setFailed] = useState<string | null>(null);
   const link = linkOf(found);
   const text = link ? pullApart(info, word, link.key, n) : undefined;
-  const run = useRun(text, false);
+  const run = useRun(n === 0 ? undefined : text, false);
   const place = `${info.id} ${word} ${headName(found.head)}`;
   useEffect(() => {
-    setPoints(new Map());
+    const own = link && pointOf(found, link, found);
+    setPoints(new Map(own ? [[0, own]] : []));
     setAt(0);
   }, [place]);
   useEffect(() => {
     setFailed(typeof run === "string" ? run : null);
     if (!run || typeof run === "string" || !link) return;
-    const words = run.info.sides[0]!.words;
-    const named = (wanted: string, last: boolean) => {
-      const all = words.map((one, i) => ({ one, i })).filter(({ one }) => one.text === wanted);
-      return (last ? all.at(-1) : all[0])?.i ?? -1;
-    };
-    const own = info.sides[0]!.words;
-    const later = word > link.key;
-    const query = named(own[word]!.text, later);
-    const key = named(own[link.key]!.text, !later);
-    if (query < 0 || key < 0) return setFailed(f.link_gone);
-    const cell = (map: WordMap) => map.weights[query * words.length + key]!;
-    const here = of(run.maps, link.head);
-    const best = run.maps.reduce<WordMap | undefined>((a, b) => (!a || cell(b) > cell(a) ? b : a), undefined);
-    if (!here || !best) return;
-    const point = { apart: Math.abs(query - key), here: cell(here), best: cell(best), bestHead: headName(best.head) };
-    setPoints((old) => new Map(old).set(n, point));
+    const point = pointOf(found, link, run);
+    if (point) setPoints((old) => new Map(old).set(n, point));
+    else setFailed(f.link_gone);
   }, [run]);
   const words = info.sides[0]!.words;
   if (!link) return <p><Rich text={f.none} values={{ word: words[word]!.text }} /></p>;

@@ -77,6 +77,14 @@ for (const text of [kSentence, "The queen thanked the guard because she was very
       const top = others.reduce((a, b) => (b.weight > a.weight ? b : a));
       const said = await page.locator(".verdict").first().textContent();
       assert.ok(said!.includes(`${top.text}`) && said!.includes(top.weight.toFixed(3)), said!);
+      // The mean of its makers' heads, said beside.
+      const mean = output<Shown>("show", text, "--model", "lesson");
+      const best = rowOf(mean, word)
+        .map((weight, i) => ({ text: map.words[i]!.text, weight }))
+        .filter((w) => /\w/.test(w.text) && w.text !== word)
+        .sort((a, b) => b.weight - a.weight);
+      const beside = (await page.locator(".verdict", { hasText: "Outside the lesson" }).textContent())!;
+      for (const one of best.slice(0, 2)) assert.ok(beside.includes(`${one.text} (${one.weight.toFixed(3)})`), beside);
       await page.getByRole("button", { name: "Back", exact: true }).click();
       await page.locator(".lesson-words button", { hasText: new RegExp(`^${top.text}$`) }).first().click();
       await page.locator(".verdict", { hasText: `agrees` }).waitFor();

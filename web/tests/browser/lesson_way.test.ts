@@ -163,7 +163,10 @@ test("every wrong answer is explained, and may be given up for another", { timeo
         await judged(question.why!);
         // With the pointer: the right cell.
         const wanted = question.strongest ? f.largest : f.top;
-        await own.locator(".mini-grid tbody tr").nth(f.row).locator("td").nth(wanted).click();
+        const plane = own.locator(".plane");
+        const { width, height } = (await plane.boundingBox())!;
+        const words = await own.getByLabel(text.quiz.row).locator("option").count() - 1;
+        await plane.click({ position: { x: ((wanted + 0.5) * width) / words, y: ((f.row + 0.5) * height) / words } });
         await own.getByRole("button", { name: text.quiz.check }).click();
         await own.getByText(text.quiz.right, { exact: true }).waitFor();
       } else if (question.kind === "predict") {
@@ -224,7 +227,7 @@ for (const dark of [false, true]) {
       await setDark(page, dark);
       for (const [i, place] of kPlaces.entries()) {
         await page.locator(".lesson-steps button").nth(i).click();
-        await page.locator(place === "quiz" ? ".mini-grid" : place === "ask" ? ".ask-questions" : ".lesson-figure > *").first().waitFor();
+        await page.locator(place === "quiz" ? ".question .plane" : place === "ask" ? ".ask-questions" : ".lesson-figure > *").first().waitFor();
         if (place === "learned") await page.locator(".plate").nth(1).waitFor();
         assert.deepEqual(await axe(page), [], place);
       }
@@ -235,7 +238,7 @@ test("on a phone nothing is wider than the screen", () =>
   lesson(at("read"), async (page) => {
     for (const [i, place] of kPlaces.entries()) {
       await page.locator(".lesson-steps button").nth(i).click();
-      await page.locator(place === "quiz" ? ".mini-grid" : place === "ask" ? ".ask-questions" : ".lesson-figure > *").first().waitFor();
+      await page.locator(place === "quiz" ? ".question .plane" : place === "ask" ? ".ask-questions" : ".lesson-figure > *").first().waitFor();
       await page.waitForTimeout(150);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, place);
     }

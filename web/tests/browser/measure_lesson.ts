@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast the lesson is: `npm run measure:lesson`. docs/performance.md has what it printed.
 //   REGARD_PROGRAM    the program
+//   after --: starts, interactions, or both; then a model other than the program's own
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -8,6 +9,7 @@ import type { Page } from "playwright-core";
 import text from "../../src/lesson/en.json";
 import { lessonOnDisk, serve, tab } from "./harness";
 
+const [kWhat = "both", kModel = "lesson"] = process.argv.slice(2);
 const kRounds = 7;
 const kThirty =
   "The old animal didn't cross the long street near the river and the bridge in the evening because it was too tired after the day with the friendly farmer in the field."; // 31 words
@@ -29,7 +31,7 @@ async function starts(): Promise<void> {
   const figure: number[] = [];
   for (let i = 0; i < kRounds; ++i) {
     const begin = performance.now();
-    const server = await serve(0);
+    const server = await serve(0, "--model", kModel);
     const listening = performance.now() - begin;
     const { page } = await tab(server.origin);
     await page.goto(server.origin, { waitUntil: "commit" });
@@ -40,7 +42,7 @@ async function starts(): Promise<void> {
   }
   say("program started to first step readable", readable);
   say("program started to its figure drawn", figure);
-  const file = lessonOnDisk();
+  const file = lessonOnDisk("--model", kModel);
   console.log(`file: ${(statSync(fileURLToPath(file)).size / 1e6).toFixed(2)} MB`);
   const opened: number[] = [];
   for (let i = 0; i < kRounds; ++i) {
@@ -69,7 +71,7 @@ async function timed(page: Page, act: string, expression: string): Promise<numbe
 }
 
 async function interactions(): Promise<void> {
-  const server = await serve(0);
+  const server = await serve(0, "--model", kModel);
   const { page } = await tab(server.origin);
   const found = new Map<string, number[]>();
   const time = async (what: string, act: string, expression: string) => {
@@ -90,7 +92,7 @@ async function interactions(): Promise<void> {
     learned: `document.querySelectorAll(".lesson-figure .plane").length > 0`,
     distance: `document.querySelectorAll(".curve circle").length > 0`,
     limits: `document.querySelector(".lesson-figure .plane canvas")?.width > 20`,
-    quiz: `document.querySelectorAll(".mini-grid").length === 2`,
+    quiz: `document.querySelectorAll(".question .plane").length === 2`,
     ask: `find(".ask-questions button")`,
   };
   for (let i = 0; i < kRounds; ++i) {
@@ -112,7 +114,7 @@ async function interactions(): Promise<void> {
     await page.locator(".ask-questions").waitFor();
     await time("a question answered", `find(".ask-questions button", "previous word").click()`, `find(".ask-answer .verdict")`);
     await page.evaluate(open("quiz"));
-    await page.locator(".mini-grid").first().waitFor();
+    await page.locator(".question .plane").first().waitFor();
     await time("an answer judged", `document.querySelector("[data-question=benefit] input").click(); setTimeout(() => document.querySelector("[data-question=benefit] form").requestSubmit(), 0)`, `document.querySelector("[data-question=benefit] .verdict")`);
   }
   for (const [what, list] of found) say(what, list);
@@ -120,6 +122,6 @@ async function interactions(): Promise<void> {
   await server.stop();
 }
 
-await starts();
-await interactions();
+if (kWhat !== "interactions") await starts();
+if (kWhat !== "starts") await interactions();
 process.exit(0);

@@ -129,8 +129,8 @@ function Shown({ list, runs, here, run, head, playing }: Props) {
   });
   const weightAt = (one: Grid | undefined, cell: Cell) => one?.weights[cell.row * columns + cell.column] ?? NaN;
   const label = (width < 480 ? 4.25 : 5.5) * rem;
-  const beside = width >= 56 * rem;
-  const room = (beside ? width * 0.58 : width) - 1.5 * label;
+  const beside = width >= 46 * rem;
+  const room = (beside ? width - 18 * rem : width) - 1.5 * label;
   const cell = Math.max(2, Math.min(2 * rem, Math.floor(room / Math.max(columns, 1))));
   const curve = (of: (one: Checkpoint) => number | null) =>
     list.flatMap((one): [number, number][] => {
