@@ -80,13 +80,14 @@ void time_forward(const Model& model, const ModelInput& input, int count, const 
       map.tile({0, map.rows(), 0, map.columns()}, 512, Pool::kMean);
     } else if (what == "maps") {
       const auto heads = static_cast<std::int64_t>(trace.heads().size());
-      const auto tokens = static_cast<std::int64_t>(trace.tokens.size());
+      const std::int64_t tokens = trace.map(trace.heads().front()).rows();
       Tensor weights({heads, tokens, tokens});
       float* out = weights.data();
       for (const HeadId id : trace.heads()) {
         trace.map(id).read_rows(0, tokens, out);
         out += tokens * tokens;
       }
+      if (weights.empty()) throw Error("maps: expected weights, found none");
     }
     seconds.push_back(seconds_since(start));
   }
