@@ -269,6 +269,8 @@ PICKLE = {
     "bad_archive_entry_of_another_name": patched(ARCHIVE, CENTRAL, 42, "I", 0),
     "bad_archive_entry_encrypted": patched(ARCHIVE, CENTRAL, 8, "H", 1),
     "bad_archive_same_name_twice": archive(A, more=[("m/data/0", b"\0" * 8)]),
+    "bad_pickle_long_shape": state(("a", rebuilt(shape=b"(" + b"K\1" * 17 + b"t",
+                                                 strides=b"(" + b"K\1" * 17 + b"t"))),
     "bad_pickle_imports_system": b"\x80\2cos\nsystem\nX\2\0\0\0id\x85R.",
     "bad_pickle_imports_eval": b"\x80\2cbuiltins\neval\nX\1\0\0\x001\x85R.",
     "bad_pickle_imports_by_stack": b"\x80\4\x8c\2os\x8c\6system\x93.",

@@ -50,6 +50,8 @@ constexpr std::array<std::string_view, 14> kKindNames = {"None",
                                                          "the function _rebuild_tensor_v2",
                                                          "the function _rebuild_parameter"};
 
+constexpr std::size_t kMostAxes = 16;
+
 struct Global {
   std::string_view module, name;
   Kind kind;
@@ -274,8 +276,9 @@ class Machine {
         const std::vector<Value> parts = tuple(arguments, 6, 7, "a tensor's six or seven parts");
         expect(parts[0], Kind::kStorage, "a tensor's storage");
         expect(parts[1], Kind::kInteger, "a tensor's offset");
-        expect(parts[2], Kind::kTuple, "a tensor's shape");
-        expect(parts[3], Kind::kTuple, "a tensor's strides");
+        // Every name copies them.
+        tuple(parts[2], 0, kMostAxes, "a tensor's shape of at most 16 axes");
+        tuple(parts[3], 0, kMostAxes, "a tensor's strides, at most 16");
         expect(parts[4], Kind::kBoolean, "a tensor's requires_grad");
         expect(parts[5], Kind::kDictionary, "a tensor's hooks");
         if (!node(parts[5]).items.empty()) throw wrong("no backward hooks", "some");
