@@ -419,8 +419,9 @@ CASES |= {
     "qwen3_moe": case(
         "Qwen3MoeForCausalLM",
         LLAMA | dict(num_hidden_layers=3, num_experts=4, num_experts_per_tok=2, head_dim=8,
-                     moe_intermediate_size=24, norm_topk_prob=False, mlp_only_layers=[1]),
-        queries=Q_NORM, changes={"num_experts_per_tok": 3, "norm_topk_prob": True}),
+                     moe_intermediate_size=24, norm_topk_prob=False, sliding_window=9, mlp_only_layers=[1]),
+        queries=Q_NORM, changes={"num_experts_per_tok": 3, "norm_topk_prob": True,
+                                 "use_sliding_window": True}),
     "gpt_oss": case(
         "GptOssForCausalLM",
         LLAMA | dict(num_local_experts=4, num_experts_per_tok=2, head_dim=8, intermediate_size=24,
@@ -459,6 +460,8 @@ CASES |= {
     "t5_gated": two_stacks(
         "T5ForConditionalGeneration",
         T5 | dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False), queries=T5_QUERIES),
+    "mt5": two_stacks("MT5ForConditionalGeneration", T5 | dict(feed_forward_proj="gated-gelu"),
+                      config_class="MT5Config", queries=T5_QUERIES),
     "bart": two_stacks("BartForConditionalGeneration", BART, queries=BART_QUERIES,
                        changes={"scale_embedding": False, "activation_function": "relu"}),
     "mbart": two_stacks("MBartForConditionalGeneration", BART, config_class="MBartConfig",

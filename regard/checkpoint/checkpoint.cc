@@ -86,6 +86,12 @@ bool fits(std::span<const std::int64_t> pattern, const Shape& shape) {
 
 }  // namespace
 
+bool has_named_weights(const std::string& folder) {
+  for (const auto& names : kNames)
+    if (has(folder, names.single) || has(folder, names.index)) return true;
+  return false;
+}
+
 std::optional<std::string> find_gguf(const std::string& folder) {
   std::set<std::string> found;
   std::error_code code;

@@ -22,6 +22,8 @@ namespace regard {
 // The only .gguf file of the folder, or the first of its only series; nothing when there is none.
 // Throws Error naming them when there are several.
 std::optional<std::string> find_gguf(const std::string& folder);
+// Whether the folder has weights under one of the names that come before a .gguf file.
+bool has_named_weights(const std::string& folder);
 
 // MXFP4 as Hugging Face stores it, two U8 tensors NAME_blocks [.., n, 16] and NAME_scales [.., n],
 // is also there as the one tensor NAME [.., 32 n] of type kMXFP4Split.

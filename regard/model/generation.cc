@@ -174,8 +174,13 @@ std::vector<std::int64_t> beam_search(const ModelSpec& spec, Writer first,
                      [](const Finished& a, const Finished& b) { return a.score > b.score; });
     if (finished.size() > width) finished.resize(width);
   };
+  // Of the beams, likeliest first, those among the `width` likeliest candidates: what the end of
+  // the room finishes.
+  std::size_t likely = 0;
+  bool settled = false;
   for (std::int64_t step = 0; step < options.tokens && beams.front().text.has_room(); ++step) {
     std::vector<Beam> next;
+    likely = 0;
     const std::vector<Candidate> candidates = extend(&beams, options.beams);
     for (std::size_t rank = 0; rank < candidates.size() && next.size() < width; ++rank) {
       const Candidate& candidate = candidates[rank];
@@ -189,17 +194,17 @@ std::vector<std::int64_t> beam_search(const ModelSpec& spec, Writer first,
       }
       next.push_back({beam.text, candidate.score});
       next.back().text.add(candidate.id);
+      if (rank < width) ++likely;
     }
     if (next.empty()) break;
     beams.clear();
     for (Beam& beam : next) beams.push_back({beam.text, beam.score});
     if (progress) progress(static_cast<double>(step + 1) / static_cast<double>(options.tokens));
     const double length = static_cast<double>(beams.front().text.ids().size() - begin);
-    if (finished.size() == width && finished.back().score >= beams.front().score / length) break;
+    settled = finished.size() == width && finished.back().score >= beams.front().score / length;
+    if (settled) break;
   }
-  if (finished.size() < width)
-    for (const Beam& beam : beams)
-      if (beam.text.ids().size() > begin) finish(beam.text.ids(), beam.score);
+  for (std::size_t i = 0; i < likely && !settled; ++i) finish(beams[i].text.ids(), beams[i].score);
   if (finished.empty()) return {};
   const auto& best = finished.front().ids;
   return {best.begin() + static_cast<std::ptrdiff_t>(begin), best.end()};

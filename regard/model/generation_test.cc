@@ -101,6 +101,27 @@ TEST(BeamSearch, FindsTheLikeliestOfAllTexts) {
   EXPECT_EQ(generate(model, input, {.tokens = 2, .beams = vocabulary, .stop_at_end = false}), text);
 }
 
+// What generate(num_beams=4, max_new_tokens=12) of transformers 5.23 gives for float32: texts that
+// end by themselves, and texts that the limit ends though others have ended.
+TEST(BeamSearch, EqualsTransformersWhereTextsEnd) {
+  const Model model = open_case("llama");
+  const std::vector<std::vector<std::int64_t>> expected = {
+      {11, 11, 49, 27, 46, 32, 32, 32, 32, 55, 37, 19},
+      {6, 53, 59, 59, 5, 6, 53, 2},
+      {0, 32, 36, 18, 54, 49, 59, 32, 19, 30, 59, 54},
+      {57, 0, 22, 17, 32, 58, 18, 32, 58, 18, 32, 58},
+      {32, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6},
+      {6, 32, 25, 2},
+      {32, 54, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11},
+      {54, 28, 38, 35, 59, 59, 59, 59, 59, 59, 59, 59}};
+  for (std::size_t s = 0; s < expected.size(); ++s) {
+    ModelInput input;
+    for (std::int64_t i = 0; i < 9; ++i)
+      input.ids.push_back((static_cast<std::int64_t>(s) * 11 + 7 * i + 3) % 58 + 3);
+    EXPECT_EQ(generate(model, input, {.tokens = 12, .beams = 4}), expected[s]) << s;
+  }
+}
+
 // Probabilities 0.5, 0.3 and 0.2 of tokens 1, 2 and 0.
 TEST(ChooseToken, SamplesFromTheNucleus) {
   const float logits[] = {std::log(0.2f), std::log(0.5f), std::log(0.3f)};

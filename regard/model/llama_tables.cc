@@ -94,8 +94,20 @@ void fill_windows(Config* config, ModelSpec* spec, std::int64_t window, const Sl
   }
 }
 
+// One window for every layer, which transformers takes whatever layer_types says.
+void fill_one_window(Config* config, ModelSpec* spec, std::int64_t window) {
+  fill_windows(config, spec, window, [&](std::int64_t) { return window > 0; });
+  for (const LayerSpec& layer : spec->layer)
+    if (layer.window != window)
+      throw config->root().at("layer_types").wrong("every layer to be as sliding_window says");
+}
+
+// The fallback where the key is absent; null and 0 mean none.
 std::int64_t window_of(Config* config, std::int64_t fallback) {
-  return config->has("sliding_window") ? config->size("sliding_window", kMaximalWindow) : fallback;
+  const auto given = config->find("sliding_window");
+  if (!given) return config->root().find("sliding_window") ? 0 : fallback;
+  const bool none = given->integer() == 0;
+  return none ? 0 : config->size("sliding_window", kMaximalWindow);
 }
 
 // Qwen2 and its kin: a window only with use_sliding_window, from max_window_layers on.
@@ -104,7 +116,8 @@ void fill_qwen_windows(Config* config, ModelSpec* spec) {
   const std::int64_t window = window_of(config, 4096);
   std::int64_t first = 28;
   if (const auto given = config->find("max_window_layers")) first = given->integer();
-  fill_windows(config, spec, used ? window : 0, [&](std::int64_t i) { return used && i >= first; });
+  fill_windows(config, spec, used ? window : 0,
+               [&](std::int64_t i) { return used && window > 0 && i >= first; });
 }
 
 void fill_llama(Config* config, ModelSpec* spec) {
@@ -116,10 +129,7 @@ void fill_llama(Config* config, ModelSpec* spec) {
 void fill_mistral(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.positions = 4096 * 32});
   no_biases(config);
-  // An absent key means 4096 in transformers, an explicit null no window.
-  const bool null = config->root().find("sliding_window") && !config->has("sliding_window");
-  const std::int64_t window = window_of(config, null ? 0 : 4096);
-  fill_windows(config, spec, window, [&](std::int64_t) { return window > 0; });
+  fill_one_window(config, spec, window_of(config, 4096));
 }
 
 void fill_qwen2(Config* config, ModelSpec* spec) {
@@ -130,11 +140,15 @@ void fill_qwen2(Config* config, ModelSpec* spec) {
   fill_qwen_windows(config, spec);
 }
 
-void fill_qwen3(Config* config, ModelSpec* spec) {
+void fill_qwen3_shape(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.positions = 32768});
   if (!config->has("head_dim")) throw config->root().at("head_dim").wrong("the size of a head");
   attention_bias(config, &spec->biases);
   shared_head_norms(spec);
+}
+
+void fill_qwen3(Config* config, ModelSpec* spec) {
+  fill_qwen3_shape(config, spec);
   fill_qwen_windows(config, spec);
 }
 
@@ -194,8 +208,7 @@ void fill_phi3(Config* config, ModelSpec* spec) {
   names.query = names.key = names.value = names.gate = names.up = "";
   names.qkv = "layers.{}.self_attn.qkv_proj";
   names.gate_up = "layers.{}.mlp.gate_up_proj";
-  const std::int64_t window = window_of(config, 0);
-  fill_windows(config, spec, window, [&](std::int64_t) { return window > 0; });
+  fill_one_window(config, spec, window_of(config, 0));
 }
 
 void fill_stablelm(Config* config, ModelSpec* spec) {
@@ -243,8 +256,7 @@ void fill_cohere(Config* config, ModelSpec* spec) {
 void fill_mixtral(Config* config, ModelSpec* spec) {
   fill_shape(config, spec, {.theta = 1000000, .epsilon = 1e-5, .positions = 4096 * 32});
   no_biases(config);
-  const std::int64_t window = window_of(config, 0);
-  fill_windows(config, spec, window, [&](std::int64_t) { return window > 0; });
+  fill_one_window(config, spec, window_of(config, 0));
   ExpertsSpec experts;
   experts.count = config->size("num_local_experts", 4096, 8);
   experts.chosen = config->size("num_experts_per_tok", experts.count, 2);
@@ -263,7 +275,10 @@ void fill_mixtral(Config* config, ModelSpec* spec) {
 }
 
 void fill_qwen3_moe(Config* config, ModelSpec* spec) {
-  fill_qwen3(config, spec);
+  fill_qwen3_shape(config, spec);
+  const std::int64_t window = window_of(config, 4096);
+  config->harmless({"max_window_layers"});
+  fill_one_window(config, spec, config->flag("use_sliding_window", false) ? window : 0);
   ExpertsSpec experts;
   experts.count =
       config->size(config->has("num_experts") ? "num_experts" : "num_local_experts", 4096, 128);

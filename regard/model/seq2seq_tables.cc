@@ -81,8 +81,9 @@ void fill_t5_kind(Config* config, ModelSpec* spec, bool mt5) {
   decoder.relative->bidirectional = false;
   name_t5_tensors("encoder", false, spec->gated, &spec->names);
   name_t5_tensors("decoder", true, spec->gated, &decoder.names);
-  spec->head.tied = config->flag("tie_word_embeddings", !mt5);
-  if (config->flag("scale_decoder_outputs", spec->head.tied))
+  // mT5 is tied whatever its configuration says, and never scales.
+  spec->head.tied = config->flag("tie_word_embeddings", true) || mt5;
+  if (config->flag("scale_decoder_outputs", spec->head.tied) && !mt5)
     spec->head.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec->width)));
   spec->decoder = std::move(decoder);
   const auto start = config->ids("decoder_start_token_id");

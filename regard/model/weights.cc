@@ -87,11 +87,14 @@ class Loader {
 
   // `parts` vectors of `size` elements one after the other, as floats, each plus `offset`, copied.
   float* vectors(const std::vector<std::string>& parts, std::int64_t size, float offset) const {
+    // Before room for them is taken: a size may be a configuration's fancy.
+    for (const std::string& full : parts)
+      if (const auto view = checkpoint_.find(full); !view || view->size() != size)
+        checkpoint_.at(full, Shape{size});
     Tensor copy(Shape{size * std::ssize(parts)});
     for (std::size_t part = 0; part < parts.size(); ++part) {
       const std::string& full = parts[part];
       std::optional<TensorView> view = checkpoint_.find(full);
-      if (!view || view->size() != size) view = checkpoint_.at(full, Shape{size});
       check_type(full, *view);
       const auto out = copy.span().subspan(part * static_cast<std::size_t>(size),
                                            static_cast<std::size_t>(size));

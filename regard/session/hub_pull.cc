@@ -47,6 +47,7 @@ constexpr std::string_view kSideFiles[] = {"config.json",
                                            "spiece.model",
                                            "sentencepiece.bpe.model",
                                            "sentencepiece.model",
+                                           "spm.model",
                                            "source.spm",
                                            "target.spm"};
 // Weights in the order of preference: one file, or an index and its shards.
@@ -185,8 +186,10 @@ class Puller {
 
   // The names of the model's files; sets the commit.
   std::vector<std::string> list() {
+    std::string revision;
+    for (const char c : id_.revision) revision += c == '/' ? std::string("%2F") : std::string(1, c);
     const std::string url =
-        fmt::format("{}/api/models/{}/revision/{}", settings_.endpoint, id_.id, id_.revision);
+        fmt::format("{}/api/models/{}/revision/{}", settings_.endpoint, id_.id, revision);
     HttpRequest wanted = request(url);
     wanted.redirects = true;
     std::string text;

@@ -43,9 +43,9 @@ bool is_folder(const std::string& path) {
   return fs::is_directory(fs::status(path, ignored));
 }
 
-// A folder, or its .gguf file when that is all of the model.
+// A folder, or its .gguf file when that holds the weights.
 std::string place_in(const std::string& folder) {
-  if (exists(folder + "/config.json")) return folder;
+  if (has_named_weights(folder)) return folder;
   return find_gguf(folder).value_or(folder);
 }
 

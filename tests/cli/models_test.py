@@ -65,7 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
             return self.answer(401, X_Error_Message="Access to this model is restricted.")
         if parts[:2] == ["api", "models"] and "/".join(parts[2:4]) == hub.id:
-            if parts[4:] not in (["revision", "main"], ["revision", COMMIT], ["revision", "v1"]):
+            if parts[4:] not in (["revision", "main"], ["revision", COMMIT], ["revision", "v1"],
+                                 ["revision", "refs%2Fpr%2F1"]):
                 return self.answer(404, X_Error_Code="RevisionNotFound")
             listing = {"id": hub.id, "sha": COMMIT,
                        "siblings": [{"rfilename": name} for name in hub.files]}
@@ -316,6 +317,11 @@ class PullingTest(ModelsTest):
         self.shows("org/name@v1")
         self.bad("show", "--model", "org/name", "--ids", IDS, says=["the revision main", "v1"])
         self.bad_pull(hub, ["404", "org/name@v2"], "org/name@v2")
+
+    def test_a_revision_with_slashes_is_one_part_of_the_address(self):
+        hub = self.hub()
+        self.pull(hub, "org/name@refs/pr/1")
+        self.shows("org/name@refs/pr/1")
 
     def test_shards_are_pulled_with_their_index(self):
         files = files_of(SHARDED)
