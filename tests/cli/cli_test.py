@@ -955,6 +955,24 @@ class Bench(unittest.TestCase):
             if row["kernel"] != "softmax":
                 self.assertGreater(row["peak_share"], 0)
         self.assertIn(b"measuring: ", done.stderr)
+        self.check_operations(kernels + report["forward"])
+
+    def check_operations(self, rows):
+        """What a rate counts: 2 a multiply-add of the products, of attention the pairs seen."""
+        with open(os.path.join(GOLDEN, "one_layer", "config.json")) as file:
+            config = json.load(file)
+        width, mlp = config["hidden_size"], config["intermediate_size"]
+        counted = {"512 x 384 x 1536": 2 * 512 * 384 * 1536,
+                   "d 32 N 512": 4 * 512 * 512 * 256,
+                   "d 128 N 2048": 4 * 2048 * 2048 * 256,
+                   "d 64 N 512 causal": 4 * (512 * 513 // 2) * 256,
+                   "16 tokens": 2 * 16 * width * (4 * width + 2 * mlp) + 4 * 16 * 16 * width}
+        found = {row["shape"]: row for row in rows if row["shape"] in counted}
+        self.assertEqual(found.keys(), counted.keys())
+        for shape, operations in counted.items():
+            rate, seconds = found[shape]["gflops"], found[shape]["seconds"]
+            printed = 5e-4 / rate + 5e-10 / seconds  # both are rounded
+            self.assertLess(abs(rate * 1e9 * seconds / operations - 1), 1e-5 + 2 * printed, shape)
 
     def test_names_a_model_that_is_not_there(self):
         done = subprocess.run([BINARY, "bench", "--model", "/nowhere"], capture_output=True)
