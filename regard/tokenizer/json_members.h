@@ -22,6 +22,11 @@ std::int64_t id_of(const Json& value);
 void demand_known(const Json& object, std::initializer_list<std::string_view> keys);
 // "type" for an Error that lists what is supported.
 std::string one_of(std::initializer_list<std::string_view> names);
+// The class that reads the tokenizer of a model folder without tokenizer.json, as transformers
+// finds it: tokenizer_class of tokenizer_config.json (`options`), that of config.json, the
+// model_type's; without "Fast". Empty without a config.json; Error for a model_type without a known
+// class.
+std::string tokenizer_class_of(const std::string& folder, const Json& options);
 // A token's name: "[CLS]" or {"content": "[CLS]", ...}; null and absent give `otherwise`.
 std::string token_name(const Json& object, std::string_view key, std::string_view otherwise);
 

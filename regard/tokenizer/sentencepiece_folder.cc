@@ -33,13 +33,12 @@ constexpr std::array<std::string_view, 25> kMBartLanguages = {
 
 class FolderReader {
  public:
-  FolderReader(const Json* config, SentencePieceModel model, const std::string& folder,
+  FolderReader(const Json& config, SentencePieceModel model, const std::string& folder,
                const std::string& file)
       : config_(config), model_(std::move(model)), folder_(folder), file_(file) {}
 
   TokenizerParts read() {
-    std::string name = config_ ? token_name(*config_, "tokenizer_class", "") : "";
-    if (name.ends_with("Fast")) name.resize(name.size() - 4);
+    const std::string name = tokenizer_class_of(folder_, config_);
     if (name.empty() || name == "PreTrainedTokenizer") return sentencepiece_parts(model_, file_);
     if (name == "LlamaTokenizer" || name == "CodeLlamaTokenizer" || name == "GemmaTokenizer") {
       llama(name);
@@ -51,11 +50,13 @@ class FolderReader {
       parts_.post_processor.steps.emplace_back(TemplateStep::roberta(bos, eos));
     } else if (name == "MBartTokenizer") {
       fairseq(kMBartLanguages);
-      const std::string language = token_name(*config_, "src_lang", "en_XX");
+      const std::string language = token_name(config_, "src_lang", "en_XX");
       parts_.post_processor.steps.emplace_back(
           TemplateStep::around({}, {named("</s>"), named(language)}, true));
     } else if (name == "AlbertTokenizer") {
       albert();
+    } else if (name == "DebertaV2Tokenizer") {
+      deberta_v2();
     } else if (name == "MarianTokenizer") {
       marian();
     } else {
@@ -63,16 +64,14 @@ class FolderReader {
                       "tokenizer.json, or a class that is read without it: " +
                           one_of({"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer",
                                   "T5Tokenizer", "XLMRobertaTokenizer", "MBartTokenizer",
-                                  "AlbertTokenizer", "MarianTokenizer"}),
+                                  "AlbertTokenizer", "DebertaV2Tokenizer", "MarianTokenizer"}),
                       name);
     }
     return std::move(parts_);
   }
 
  private:
-  bool option(std::string_view key, bool otherwise) const {
-    return config_ ? flag(*config_, key, otherwise) : otherwise;
-  }
+  bool option(std::string_view key, bool otherwise) const { return flag(config_, key, otherwise); }
 
   TemplateToken named(std::string_view name) const {
     const auto id = parts_.model->vocabulary().id(name);
@@ -99,7 +98,7 @@ class FolderReader {
       if ((!special && type != PieceType::kUserDefined) || model_.pieces[i].empty()) continue;
       if (const auto id = vocabulary.id(model_.pieces[i])) add(model_.pieces[i], *id, special);
     }
-    const auto decoder = config_ ? present(*config_, "added_tokens_decoder") : std::nullopt;
+    const auto decoder = present(config_, "added_tokens_decoder");
     if (!decoder) return;
     decoder->for_each_member([&](std::string_view key, const Json& token) {
       std::int64_t id = 0;
@@ -145,7 +144,7 @@ class FolderReader {
   // The token that tokenizer_config.json names, or `otherwise`; one that is no piece gets the next
   // id. Nothing when it has no name.
   std::optional<TemplateToken> special(std::string_view key, std::string_view otherwise) {
-    std::string name = token_name(*config_, key, otherwise);
+    std::string name = token_name(config_, key, otherwise);
     if (name.empty()) return std::nullopt;
     std::int64_t next = parts_.model->entries();
     for (const AddedToken& token : parts_.added) {
@@ -173,7 +172,7 @@ class FolderReader {
           MetaspacePreTokenizer{std::string(kMark), prefix ? when : Prepend::kNever, false});
     }
     BpeOptions options;
-    if (gemma || code) options.unknown = token_name(*config_, "unk_token", "<unk>");
+    if (gemma || code) options.unknown = token_name(config_, "unk_token", "<unk>");
     options.fuse_unknown = true;
     options.byte_fallback = true;
     parts_.model = merged(std::move(options));
@@ -240,7 +239,7 @@ class FolderReader {
     precompiled();
     metaspace();
     auto all = pieces();
-    const auto found = config_ ? present(*config_, "extra_ids") : std::nullopt;
+    const auto found = present(config_, "extra_ids");
     const std::int64_t extra = found ? found->integer() : 100;
     if (extra < 0 || extra > 100000) throw found->wrong("0 to 100000 extra ids");
     const auto first = static_cast<std::int64_t>(all.size());
@@ -297,6 +296,27 @@ class FolderReader {
     parts_.post_processor.steps.emplace_back(TemplateStep::bert(named("[CLS]"), named("[SEP]")));
   }
 
+  void deberta_v2() {
+    if (option("do_lower_case", false)) parts_.normalizers.emplace_back(LowercaseNormalizer{});
+    parts_.normalizers.emplace_back(
+        ReplaceNormalizer{Regex::compile(R"(\s{2,}|[\n\r\t])", file_, "normalizer"), " "});
+    parts_.normalizers.emplace_back(NormalForm::kNfc);
+    parts_.normalizers.emplace_back(StripNormalizer{false, true});
+    if (option("split_by_punct", false))
+      parts_.pre_tokenizers.emplace_back(PunctuationPreTokenizer{});
+    using Prepend = MetaspacePreTokenizer::Prepend;
+    const bool always = option("add_prefix_space", true);
+    parts_.pre_tokenizers.emplace_back(
+        MetaspacePreTokenizer{std::string(kMark), always ? Prepend::kAlways : Prepend::kFirst});
+    parts_.decoders = {MetaspaceDecoder{std::string(kMark), true}};
+    unigram(pieces(), model_.unknown_id);
+    const auto cls = special("cls_token", "[CLS]"), sep = special("sep_token", "[SEP]");
+    special("unk_token", "[UNK]");
+    special("pad_token", "[PAD]");
+    special("mask_token", "[MASK]");
+    if (cls && sep) parts_.post_processor.steps.emplace_back(TemplateStep::bert(*cls, *sep));
+  }
+
   // Cut by SentencePiece itself; the ids are those of vocab.json.
   void marian() {
     const std::string file = folder_ + "/vocab.json";
@@ -307,8 +327,8 @@ class FolderReader {
     Vocabulary vocabulary;
     document.root().for_each_member(
         [&](std::string_view piece, const Json& id) { vocabulary.insert(piece, id_of(id)); });
-    const auto unknown = vocabulary.id(token_name(*config_, "unk_token", "<unk>"));
-    const auto eos = vocabulary.id(token_name(*config_, "eos_token", "</s>"));
+    const auto unknown = vocabulary.id(token_name(config_, "unk_token", "<unk>"));
+    const auto eos = vocabulary.id(token_name(config_, "eos_token", "</s>"));
     if (!unknown || !eos) throw Error::at(file, "", "entries for <unk> and </s>", "none");
     parts_ = sentencepiece_parts(model_, file_);
     std::vector<std::int64_t> ids;
@@ -323,10 +343,10 @@ class FolderReader {
     });
     parts_.model = make_renumbered(std::move(parts_.model), std::move(ids), std::move(vocabulary));
     parts_.post_processor.steps.emplace_back(
-        TemplateStep::around({}, {{*eos, token_name(*config_, "eos_token", "</s>")}}, true));
+        TemplateStep::around({}, {{*eos, token_name(config_, "eos_token", "</s>")}}, true));
   }
 
-  const Json* config_;
+  const Json& config_;
   SentencePieceModel model_;
   const std::string& folder_;
   const std::string& file_;
@@ -340,12 +360,10 @@ TokenizerParts read_sentencepiece_folder(const std::string& folder, const std::s
   const std::string bytes = read_text_file(model_file, kLongestFile);
   SentencePieceModel model = read_sentencepiece_model(bytes, model_file);
   const std::string config = folder + "/tokenizer_config.json";
-  if (!std::filesystem::exists(config)) {
-    return FolderReader(nullptr, std::move(model), folder, model_file).read();
-  }
-  const JsonDocument document = JsonDocument::parse(read_text_file(config, kLongestFile), config);
+  const JsonDocument document = JsonDocument::parse(
+      std::filesystem::exists(config) ? read_text_file(config, kLongestFile) : "{}", config);
   const Json root = document.root();
-  return FolderReader(&root, std::move(model), folder, model_file).read();
+  return FolderReader(root, std::move(model), folder, model_file).read();
 }
 
 }  // namespace regard

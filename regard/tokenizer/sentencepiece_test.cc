@@ -115,6 +115,47 @@ TEST_F(SentencePieceFolder, OfAnotherClassIsRefusedWithTheClassesThatAreRead) {
   }
 }
 
+// The model_type's class, as in folders that are published without one.
+TEST_F(SentencePieceFolder, WithoutAClassIsReadAsTheModelOfItsConfiguration) {
+  write("config.json", R"({"model_type": "mt5"})");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab")), ElementsAre(3, 4, 2));
+  write("config.json", R"({"model_type": "mt5", "tokenizer_class": "XLMRobertaTokenizer"})");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab")), ElementsAre(0, 4, 5, 2));
+  configure("T5Tokenizer");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab")), ElementsAre(3, 4, 2));
+  write("tokenizer_config.json", R"({"source_lang": "en", "target_lang": "de"})");
+  write("config.json", R"({"model_type": "marian"})");
+  write("vocab.json", R"({"</s>": 0, "<unk>": 1, "b": 2, "\u2581a": 7})");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab")), ElementsAre(7, 2, 0));
+  for (const char* type : {"pegasus", "reformer"}) {
+    write("config.json", R"({"model_type": ")" + std::string(type) + "\"}");
+    EXPECT_THROW(Tokenizer::open(folder_), Error) << type;
+  }
+}
+
+TEST_F(SentencePieceFolder, OfDebertaV2HasItsSpecialTokensBehindThePieces) {
+  std::filesystem::rename(folder_ + "/spiece.model", folder_ + "/spm.model");
+  write("config.json", R"({"model_type": "deberta-v2"})");
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode("ab")), ElementsAre(6, 3, 4, 7));
+  EXPECT_THAT(ids(Tokenizer::open(folder_).encode_pair("a", "a[MASK]")),
+              ElementsAre(6, 3, 7, 3, 10, 7));
+}
+
+// transformers 5.23, AutoTokenizer on a folder with this file alone beside config.json.
+TEST(SentencePieceData, OfDebertaV2HasTheIdsOfTransformers) {
+  const char* data = std::getenv("REGARD_TEST_DATA");
+  if (!data) GTEST_SKIP() << "REGARD_TEST_DATA names no folder";
+  const std::string model = std::string(data) + "/tokenizer_tests/sentencepiece/test_model.model";
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is not there";
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink(model, folder.path() / "spm.model");
+  std::ofstream(folder.path() / "config.json") << R"({"model_type": "deberta-v2"})";
+  EXPECT_THAT(ids(Tokenizer::open(folder.path().string())
+                      .encode("I saw a girl, with  two telescopes!\nEnd. 42")),
+              ElementsAre(1000, 9, 459, 11, 939, 5, 44, 213, 4, 142, 82, 8, 28, 279, 117, 147, 4,
+                          120, 24, 17, 6, 4, 0, 596, 1001));
+}
+
 TEST_F(SentencePieceFolder, OfMarianHasTheIdsOfItsVocabulary) {
   std::filesystem::rename(folder_ + "/spiece.model", folder_ + "/source.spm");
   configure("MarianTokenizer");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPT-2's older files: vocab.json and merges.txt, as transformers' GPT2Tokenizer and
-// RobertaTokenizer read them.
+// GPT-2's older files: vocab.json and merges.txt, as transformers' GPT2Tokenizer,
+// RobertaTokenizer and DebertaTokenizer read them.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -54,15 +54,16 @@ TokenizerParts read_vocab_json(const std::string& folder) {
   if (std::filesystem::exists(config_file)) config = read_text_file(config_file, kLongestFile);
   const JsonDocument options = JsonDocument::parse(config, config_file);
   const Json root = options.root();
-  std::string name = token_name(root, "tokenizer_class", "GPT2Tokenizer");
-  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  std::string name = tokenizer_class_of(folder, root);
+  if (name.empty()) name = "GPT2Tokenizer";
+  const bool deberta = name == "DebertaTokenizer";
   const bool roberta = name == "RobertaTokenizer" || name == "BartTokenizer" ||
                        name == "LongformerTokenizer" || name == "LEDTokenizer";
-  if (!roberta && name != "GPT2Tokenizer") {
+  if (!roberta && !deberta && name != "GPT2Tokenizer") {
     throw Error::at(config_file, "tokenizer_class",
                     "tokenizer.json, or a class that is read from vocab.json and merges.txt: " +
                         one_of({"GPT2Tokenizer", "RobertaTokenizer", "BartTokenizer",
-                                "LongformerTokenizer", "LEDTokenizer"}),
+                                "LongformerTokenizer", "LEDTokenizer", "DebertaTokenizer"}),
                     name);
   }
   const bool prefix = flag(root, "add_prefix_space", false);
@@ -86,6 +87,12 @@ TokenizerParts read_vocab_json(const std::string& folder) {
     add("pad_token", "<pad>");
     add("mask_token", "<mask>");
     parts.post_processor.steps.emplace_back(TrimStep{prefix});
+    parts.post_processor.steps.emplace_back(TemplateStep::roberta(cls, sep));
+  } else if (deberta) {
+    const TemplateToken cls = add("cls_token", "[CLS]"), sep = add("sep_token", "[SEP]");
+    add("unk_token", "[UNK]");
+    add("pad_token", "[PAD]");
+    add("mask_token", "[MASK]");
     parts.post_processor.steps.emplace_back(TemplateStep::roberta(cls, sep));
   } else {
     const TemplateToken bos = add("bos_token", "<|endoftext|>");
