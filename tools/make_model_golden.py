@@ -402,7 +402,9 @@ def make(name, case, seed):
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     single_file = model.to(stored)
-    single_file.save_pretrained(folder, max_shard_size="1GB")
+    # as_is: in transformers' own names, not in those that the published files have.
+    single_file.save_pretrained(folder, max_shard_size="1GB",
+                                save_original_format=not case.get("as_is"))
     (folder / "generation_config.json").unlink(missing_ok=True)
     if packed:
         save_packed(folder, packed)

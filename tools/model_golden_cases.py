@@ -416,6 +416,10 @@ CASES |= {
         "MixtralForCausalLM", LLAMA | dict(num_local_experts=4, num_experts_per_tok=2, head_dim=8,
                                            intermediate_size=24),
         changes={"num_experts_per_tok": 3}),
+    "mixtral_fused": case(
+        "MixtralModel", LLAMA | dict(num_local_experts=4, num_experts_per_tok=2, head_dim=8,
+                                     intermediate_size=24, num_hidden_layers=1),
+        as_is=True, usual=True, tokens=24),
     "qwen3_moe": case(
         "Qwen3MoeForCausalLM",
         LLAMA | dict(num_hidden_layers=3, num_experts=4, num_experts_per_tok=2, head_dim=8,
@@ -429,7 +433,8 @@ CASES |= {
                          rope_type="yarn", factor=8.0, truncate=False, beta_fast=2.0,
                          beta_slow=0.25, rope_theta=100.0, original_max_position_embeddings=32)),
         experts_in_out=True, unread=["hidden_act"],
-        changes={"sliding_window": 9, "num_experts_per_tok": 3, "rope_parameters.truncate": True}),
+        changes={"sliding_window": 9, "num_experts_per_tok": 3, "rope_parameters.truncate": True,
+                 "swiglu_alpha": 1.0, "swiglu_limit": 0.5}),
 }
 
 T5 = dict(vocab_size=61, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_decoder_layers=2,

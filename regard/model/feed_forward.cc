@@ -12,14 +12,15 @@ namespace {
 // Rows of a product at a time, so that an MLP's wide middle stays small.
 constexpr std::int64_t kRows = 2048;
 
-// gpt-oss: both clamped, up + 1, gate * sigmoid(1.702 gate). Elements lie `step` apart; out may be
+// gpt-oss: both clamped, up + 1, gate * sigmoid(alpha gate). Elements lie `step` apart; out may be
 // gates when step is 1.
 void gate_clamped(const float* gates, const float* ups, std::int64_t step, std::int64_t count,
-                  float clamp, float* out) {
+                  const ExpertsSpec& spec, float* out) {
+  const float clamp = spec.clamp;
   for (std::int64_t i = 0; i < count; ++i) {
     const float gate = std::min(gates[i * step], clamp);
     const float up = std::clamp(ups[i * step], -clamp, clamp);
-    out[i] = (up + 1) * gate / (1 + std::exp(-1.702f * gate));
+    out[i] = (up + 1) * gate / (1 + std::exp(-spec.alpha * gate));
   }
 }
 
@@ -42,13 +43,13 @@ void mlp(const StackSpec& stack, const MlpWeights& w, const float* x, std::int64
     const float* inner = up.data();
     const float clamp = stack.experts ? stack.experts->clamp : 0;
     if (turns) {
-      gate_clamped(up.data(), up.data() + 1, 2, now * middle / 2, clamp, gate.data());
+      gate_clamped(up.data(), up.data() + 1, 2, now * middle / 2, *stack.experts, gate.data());
       inner = gate.data();
     } else if (present(w.gate)) {
       product(x + first * in, now, w.gate, gate.data());
       show(Point::kMlpGate, &gate, now);
       if (clamp > 0)
-        gate_clamped(gate.data(), up.data(), 1, now * middle, clamp, gate.data());
+        gate_clamped(gate.data(), up.data(), 1, now * middle, *stack.experts, gate.data());
       else
         kernels::activate_gated(stack.activation, gate.data(), up.data(), now * middle);
       inner = gate.data();

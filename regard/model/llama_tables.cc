@@ -270,6 +270,7 @@ void fill_mixtral(Config* config, ModelSpec* spec) {
   names.expert_gate = moe + "experts.{}.w1";
   names.expert_up = moe + "experts.{}.w3";
   names.expert_down = moe + "experts.{}.w2";
+  names.router_fused = "layers.{}.mlp.gate";
   names.experts_gate_up = "layers.{}.mlp.experts.gate_up_proj";
   names.experts_down = "layers.{}.mlp.experts.down_proj";
 }
@@ -323,6 +324,8 @@ void fill_gpt_oss(Config* config, ModelSpec* spec) {
   experts.router = Router::kSoftmaxChosen;
   experts.router_bias = experts.biases = experts.in_out = experts.interleaved = true;
   experts.clamp = config->number("swiglu_limit", 7.0);
+  if (!(experts.clamp > 0)) throw config->root().at("swiglu_limit").wrong("more than 0");
+  experts.alpha = config->number("swiglu_alpha", 1.702);
   config->harmless({"experts_per_token", "initial_context_length"});
   spec->experts = experts;
   for (LayerSpec& layer : spec->layer) layer.experts = true;

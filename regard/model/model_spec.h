@@ -45,6 +45,7 @@ struct ExpertsSpec {
   bool router_bias = false, biases = false;
   bool in_out = false;       // unquantised weights are [expert, in, out] (gpt-oss)
   bool interleaved = false;  // gate and up take turns, row by row (gpt-oss)
+  float alpha = 1.702f;      // of its gated activation
   float clamp = 0;           // gate <= clamp, |up| <= clamp, up + 1 (gpt-oss); 0: none of it
 };
 

@@ -55,13 +55,18 @@ void fill_t5_kind(Config* config, ModelSpec* spec, bool mt5) {
   std::string projection = config->text("feed_forward_proj", mt5 ? "gated-gelu" : "relu");
   spec->gated = projection.starts_with("gated-");
   if (spec->gated) projection = projection.substr(6);
+  // transformers obeys these two where they are there.
+  config->demand("is_gated_act", spec->gated);
+  const std::string named = config->text("dense_act_fn", projection);
   if (projection == "gelu" && spec->gated) projection = "gelu_new";
+  if (named != projection && !(named == "gelu" && projection == "gelu_new"))
+    throw config->root().at("dense_act_fn").wrong("as feed_forward_proj says");
   const auto activation = kernels::activation_named(projection);
   if (!activation)
     throw projection_place.at("feed_forward_proj").wrong("an activation, gated- or not");
   spec->activation = *activation;
-  config->harmless({"is_gated_act", "dense_act_fn", "dropout_rate", "n_positions", "output_past",
-                    "is_decoder", "use_relative_attention_bias"});
+  config->harmless(
+      {"dropout_rate", "n_positions", "output_past", "is_decoder", "use_relative_attention_bias"});
   spec->relative =
       RelativeBias{.buckets = config->size("relative_attention_num_buckets", kMaximalWidth, 32),
                    .max_distance = config->size("relative_attention_max_distance", 1 << 20, 128),

@@ -32,6 +32,7 @@ struct TensorNames {
   std::string cross_norm, cross_after_norm, cross_query, cross_key, cross_value, cross_out;
 
   std::string gate, up, gate_up, down;  // gate_up: fused, the gate first
+  std::string router_fused;  // the router's name beside fused experts where it is another
   std::string router, expert_gate, expert_up, expert_down;
   std::string experts_gate_up, experts_gate, experts_up, experts_down;  // all in one tensor
 

@@ -218,10 +218,14 @@ class Loader {
   void experts(int l, LayerWeights* layer) const {
     const TensorNames& names = stack_.names;
     const ExpertsSpec& spec = *stack_.experts;
-    layer->router = weight(names.router, l, spec.count, width_, spec.router_bias);
     layer->experts.resize(static_cast<std::size_t>(spec.count));
     const std::string first = prefix_ + numbered(names.expert_down, l, 0) + ".weight";
     const bool separate = !names.expert_down.empty() && checkpoint_.find(first);
+    const bool renamed =
+        !names.router_fused.empty() &&
+        checkpoint_.find(prefix_ + numbered(names.router_fused, l) + ".weight").has_value();
+    layer->router = weight(renamed ? names.router_fused : names.router, l, spec.count, width_,
+                           spec.router_bias);
     for (std::int64_t e = 0; e < spec.count; ++e) {
       MlpWeights& expert = layer->experts[static_cast<std::size_t>(e)];
       if (separate) {
