@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "regard/attention/attention_map.h"
@@ -282,6 +283,55 @@ TEST(Overview, HasAtMost512Blocks) {
   EXPECT_EQ(overview_edge(32768), 64);
   EXPECT_EQ(overview_edge(32769), 128);
   EXPECT_EQ(overview_edge(131072), 256);
+}
+
+// bfloat16 has 8 bits, binary16 11; ties go to the even one. One key: its logit is the log-sum-exp
+// and its value the output.
+TEST_P(Attention, KeysAndValuesAreRoundedBeforeTheyAreMultiplied) {
+  struct Rounding {
+    DType type;
+    float given, rounded;
+  };
+  for (const Case& c :
+       {Case{DType::kBF16, 1 + 3 * 0x1p-8f, 1 + 0x1p-6f}, Rounding{DType::kBF16, 1 + 0x1p-8f, 1.0f},
+        Rounding{DType::kF16, 1 + 3 * 0x1p-11f, 1 + 0x1p-9f},
+        Rounding{DType::kF16, -0x1.8p-24f, -0x1p-23f}}) {
+    const float one = 1.0f;
+    float out = 0, key = 0, value = 0;
+    double lse = 0;
+    AttentionInput in;
+    in.query = &one, in.key = in.value = &c.given;
+    in.heads = in.kv_heads = in.queries = in.keys = in.dim = in.value_dim = 1;
+    in.score.scale = 1.0f;
+    in.key_value_type = c.type;
+    AttentionOutput result{&out, &lse};
+    result.key = &key, result.value = &value;
+    attention_forward(in, result);
+    EXPECT_EQ(key, c.rounded);
+    EXPECT_EQ(value, c.rounded);
+    EXPECT_EQ(out, c.rounded);
+    EXPECT_EQ(lse, static_cast<double>(c.rounded));
+  }
+}
+
+// The logit is 2. With the log-sum-exp 1 the weight would be e.
+TEST_P(Attention, AWeightAboveOneIsAnErrorThatNamesItsCell) {
+  const float query[] = {0, 1}, key[] = {0, 2};
+  const double lse[] = {std::log(2.0), 1.0};
+  HeadView head;
+  head.query = query, head.key = key, head.lse = lse;
+  head.queries = head.keys = 2, head.dim = 1;
+  head.score.scale = 1.0f;
+  const AttentionMap map(head, {}, "L0H0");
+  EXPECT_NEAR(map.cell(0, 1), 0.5, 1e-6);
+  try {
+    map.cell(1, 1);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("L0H0: query 1, key 1: expected a weight of 0 to 1"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 }  // namespace
