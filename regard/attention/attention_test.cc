@@ -292,10 +292,10 @@ TEST_P(Attention, KeysAndValuesAreRoundedBeforeTheyAreMultiplied) {
     DType type;
     float given, rounded;
   };
-  for (const Case& c :
-       {Case{DType::kBF16, 1 + 3 * 0x1p-8f, 1 + 0x1p-6f}, Rounding{DType::kBF16, 1 + 0x1p-8f, 1.0f},
-        Rounding{DType::kF16, 1 + 3 * 0x1p-11f, 1 + 0x1p-9f},
-        Rounding{DType::kF16, -0x1.8p-24f, -0x1p-23f}}) {
+  for (const Rounding& c : {Rounding{DType::kBF16, 1 + 3 * 0x1p-8f, 1 + 0x1p-6f},
+                            Rounding{DType::kBF16, 1 + 0x1p-8f, 1.0f},
+                            Rounding{DType::kF16, 1 + 3 * 0x1p-11f, 1 + 0x1p-9f},
+                            Rounding{DType::kF16, -0x1.8p-24f, -0x1p-23f}}) {
     const float one = 1.0f;
     float out = 0, key = 0, value = 0;
     double lse = 0;
