@@ -88,30 +88,29 @@ std::unique_lock<std::timed_mutex> wait_for(std::timed_mutex& mutex, const Cance
 }  // namespace
 
 void Api::tile(const Trace& trace, const Request& request, Exchange& exchange) {
-  const Parameters given(request.query, {"kind", "head", "rows", "cols", "size", "pool", "exact"});
+  const Parameters given(request.query,
+                         {"kind", "head", "rows", "cols", "size", "cell", "pool", "exact"});
   const AttentionMap map = trace.map(given.head(trace));
   Region region{};
   given.range("rows", map.rows(), &region.row_begin, &region.row_end);
   given.range("cols", map.columns(), &region.column_begin, &region.column_end);
-  const std::int64_t size = given.whole("size", 1, std::max(map.rows(), map.columns()));
+  const TileSize size = given.tile_size(map);
   const Pool pool = pool_named(given.text("pool", "mean"));
-  const std::int64_t rows = std::min(size, region.row_end - region.row_begin);
-  const std::int64_t columns = std::min(size, region.column_end - region.column_begin);
+  const auto [rows, columns] = AttentionMap::shape(region, size);
   if (rows > kMostCells / columns)
     throw Failure{413, fmt::format("tile: expected at most {} cells, found {} x {}", kMostCells,
                                    rows, columns)};
-  const std::int64_t longest = std::max(rows, columns);
-  const bool large = map.recomputed(region, longest) > kQuick;
+  const bool large = map.recomputed(region, size) > kQuick;
   const bool exact = given.flag("exact", true) || !large || !map.overview();
   AttentionMap::Tile cells;
   if (!exact) {
-    cells = map.estimate(region, longest, pool);
+    cells = map.estimate(region, size, pool);
   } else if (large) {
     // One at a time, so that small ones are not kept waiting.
     const std::unique_lock lock = wait_for(large_, exchange.cancel());
-    cells = map.tile(region, longest, pool, exchange.cancel());
+    cells = map.tile(region, size, pool, exchange.cancel());
   } else {
-    cells = map.tile(region, longest, pool, exchange.cancel());
+    cells = map.tile(region, size, pool, exchange.cancel());
   }
   exchange.send(
       200,

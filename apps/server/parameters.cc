@@ -83,6 +83,20 @@ void Parameters::range(const std::string& name, std::int64_t end, std::int64_t* 
   *last = *b;
 }
 
+TileSize Parameters::tile_size(const AttentionMap& map) const {
+  const std::int64_t most = std::max(map.rows(), map.columns());
+  const auto found = values_.find("cell");
+  if (found == values_.end()) return whole("size", 1, most);
+  if (has("size")) wrong("cell", "either a size or a cell", "both");
+  const std::string_view text = found->second;
+  const std::size_t comma = std::min(text.find(','), text.size());
+  const auto height = number<std::int64_t>(text.substr(0, comma));
+  const auto width = number<std::int64_t>(text.substr(std::min(text.size(), comma + 1)));
+  if (!height || !width || *height < 1 || *width < 1 || *height > most || *width > most)
+    wrong("cell", fmt::format("height,width of 1 to {} tokens each", most), text);
+  return {*height, *width};
+}
+
 HeadId Parameters::head(const Trace& trace) const {
   const std::vector<HeadId> found = heads(trace);
   if (found.size() > 1) wrong("head", "one name like L3H1", text("head", ""));

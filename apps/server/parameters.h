@@ -28,6 +28,8 @@ class Parameters {
   // "begin:end" within [0, end).
   void range(const std::string& name, std::int64_t end, std::int64_t* first,
              std::int64_t* last) const;
+  // "size" (most cells along an edge) or "cell" ("height,width" of each in tokens).
+  TileSize tile_size(const AttentionMap& map) const;
   // "head" and "kind": one that the trace has, else a Failure (404).
   HeadId head(const Trace& trace) const;
   // The same with several, separated by commas.

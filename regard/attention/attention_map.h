@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "regard/attention/overview.h"
@@ -47,6 +48,15 @@ struct MapMeasures {
   double same = 0;      // of the one there
   double first = 0;     // of key 0
   double marked = 0;    // of all marked keys together
+};
+
+// The cells of a tile: at most so many along an edge, the last one taking the remainder; or cells
+// of so many rows and columns of the map each, the last one smaller.
+struct TileSize {
+  TileSize(std::int64_t cells) : most(cells) {}  // NOLINT: a number is a size
+  TileSize(std::int64_t rows, std::int64_t columns) : height(rows), width(columns) {}
+  std::int64_t most = 0;  // 0: as many as there are
+  std::int64_t height = 0, width = 0;
 };
 
 // Non-owning: record, overview or matrix must outlive it. Everything is computed on all cores.
@@ -94,33 +104,36 @@ class AttentionMap {
   MapMeasures measures(std::span<const std::uint8_t> marked,
                        const CancelToken* cancel = nullptr) const;
 
-  // The region pooled to size x size cells (row-major): cell (i, j) pools rows
-  // [i * h, (i + 1) * h) and columns [j * w, (j + 1) * w) of the region, h and w = extent / size
-  // rounded down (at least 1), the last cell the remainder. A region smaller than `size` gives
-  // its own extent: no upsampling. Mean divides by the block's cells, masked ones included.
-  // Whole blocks of the overview inside a cell are taken from it, the rest is recomputed.
+  // The region pooled to cells (row-major): cell (i, j) pools rows [i * h, (i + 1) * h) and columns
+  // [j * w, (j + 1) * w) of the region, h and w given or extent / most rounded down (at least 1). A
+  // region smaller than `most` gives its own extent: no upsampling. Mean divides by the block's
+  // cells, masked ones included. Whole blocks of the overview inside a cell are taken from it, the
+  // rest is recomputed.
   struct Tile {
     std::int64_t rows, columns;
     std::vector<float> cells;
   };
-  Tile tile(const Region& region, std::int64_t size, Pool pool,
+  // Rows and columns of a tile of a region, not empty.
+  static std::pair<std::int64_t, std::int64_t> shape(const Region& region, const TileSize& size);
+  Tile tile(const Region& region, const TileSize& size, Pool pool,
             const CancelToken* cancel = nullptr) const;
   // Weights that tile() recomputes for this; 0 where the overview has every cell.
-  std::int64_t recomputed(const Region& region, std::int64_t size) const;
+  std::int64_t recomputed(const Region& region, const TileSize& size) const;
   // The same tile of several maps of one extent, such as all heads of a layer; the cores share
   // them.
   static std::vector<Tile> tiles(std::span<const AttentionMap> maps, const Region& region,
-                                 std::int64_t size, Pool pool, const CancelToken* cancel = nullptr);
+                                 const TileSize& size, Pool pool,
+                                 const CancelToken* cancel = nullptr);
 
   // The tile as the overview alone knows it, at once: exact for cells made of whole blocks; else a
   // block's weight is spread evenly over it (mean, sum), or the largest of the blocks that a cell
   // touches (max: an upper bound). REQUIRES: overview().
-  Tile estimate(const Region& region, std::int64_t size, Pool pool) const;
+  Tile estimate(const Region& region, const TileSize& size, Pool pool) const;
   // From coarse to exact: visit(tile, done) first with the estimate and done = 0 (when there is an
   // overview; without one, cells not yet computed are 0), then as cells become exact, evenly spread
   // rows first, until done = 1. Called from the calling thread; the tile is the final one then.
   using Sharper = std::function<void(const Tile& tile, double done)>;
-  void sharpen(const Region& region, std::int64_t size, Pool pool, const Sharper& visit,
+  void sharpen(const Region& region, const TileSize& size, Pool pool, const Sharper& visit,
                const CancelToken* cancel = nullptr) const;
 
  private:

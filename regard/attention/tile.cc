@@ -17,18 +17,22 @@ namespace regard {
 // Thread safety: const members may be called from any number of threads, each task once.
 class TilePooling {
  public:
-  // A grid of `rows` x `columns` cells, 1 to the region's extent each; out: [rows, columns].
-  TilePooling(const AttentionMap& map, const Region& region, std::int64_t rows,
-              std::int64_t columns, Pool pool, float* out)
+  // Cells of h x w rows and columns, `rows` x `columns` of them, the last ones ending with the
+  // region; out: [rows, columns].
+  struct Grid {
+    std::int64_t rows, columns, h, w;
+  };
+  TilePooling(const AttentionMap& map, const Region& region, const Grid& grid, Pool pool,
+              float* out)
       : map_(map),
         region_(region),
         pool_(pool),
-        rows_(rows),
-        columns_(columns),
-        h_((region.row_end - region.row_begin) / rows),
-        w_((region.column_end - region.column_begin) / columns),
+        rows_(grid.rows),
+        columns_(grid.columns),
+        h_(grid.h),
+        w_(grid.w),
         out_(out) {
-    dense_ = height() == rows && width() == columns;
+    dense_ = height() == rows_ && width() == columns_;
     const std::int64_t edge = map.overview_.edge;
     blocks_ =
         map.overview_ && h_ >= std::min(edge, map.rows_) && w_ >= std::min(edge, map.columns_);
@@ -313,16 +317,38 @@ void check_region(const AttentionMap& map, const Region& region) {
                 Error::Kind::kUsage);
 }
 
-AttentionMap::Tile empty_tile(const AttentionMap& map, const Region& region, std::int64_t size) {
-  check_region(map, region);
-  if (size < 1 || size > 32768)
-    throw Error(fmt::format("tile: expected a size of 1 to 32768, found {}", size),
+TilePooling::Grid grid_of(const Region& region, const TileSize& size) {
+  constexpr std::int64_t kMost = 32768;
+  const std::int64_t height = region.row_end - region.row_begin;
+  const std::int64_t width = region.column_end - region.column_begin;
+  if (size.most != 0) {
+    if (size.most < 1 || size.most > kMost)
+      throw Error(fmt::format("tile: expected a size of 1 to {}, found {}", kMost, size.most),
+                  Error::Kind::kUsage);
+    const std::int64_t rows = std::min(size.most, height), columns = std::min(size.most, width);
+    return {rows, columns, height / rows, width / columns};
+  }
+  if (size.height < 1 || size.width < 1)
+    throw Error(fmt::format("tile: expected a size or cells of at least 1 x 1, found {} x {}",
+                            size.height, size.width),
                 Error::Kind::kUsage);
-  AttentionMap::Tile tile;
-  tile.rows = std::min(size, region.row_end - region.row_begin);
-  tile.columns = std::min(size, region.column_end - region.column_begin);
-  tile.cells.resize(static_cast<std::size_t>(tile.rows * tile.columns));
-  return tile;
+  const std::int64_t h = std::min(size.height, height), w = std::min(size.width, width);
+  const TilePooling::Grid grid{(height - 1) / h + 1, (width - 1) / w + 1, h, w};
+  if (grid.rows > kMost * kMost / grid.columns)
+    throw Error(fmt::format("tile: expected at most {} cells, found {} x {}", kMost * kMost,
+                            grid.rows, grid.columns),
+                Error::Kind::kUsage);
+  return grid;
+}
+
+TilePooling::Grid grid_of(const AttentionMap& map, const Region& region, const TileSize& size) {
+  check_region(map, region);
+  return grid_of(region, size);
+}
+
+AttentionMap::Tile empty_tile(const TilePooling::Grid& grid) {
+  return {grid.rows, grid.columns,
+          std::vector<float>(static_cast<std::size_t>(grid.rows * grid.columns))};
 }
 
 void run_all(const TilePooling& pooling, const CancelToken* cancel) {
@@ -333,50 +359,55 @@ void run_all(const TilePooling& pooling, const CancelToken* cancel) {
 
 void AttentionMap::read(const Region& region, float* out, const CancelToken* cancel) const {
   check_region(*this, region);
-  run_all(TilePooling(*this, region, region.row_end - region.row_begin,
-                      region.column_end - region.column_begin, Pool::kSum, out),
-          cancel);
+  const std::int64_t rows = region.row_end - region.row_begin;
+  const std::int64_t columns = region.column_end - region.column_begin;
+  run_all(TilePooling(*this, region, {rows, columns, 1, 1}, Pool::kSum, out), cancel);
 }
 
 std::vector<float> AttentionMap::row_sums(const Region& region, const CancelToken* cancel) const {
   check_region(*this, region);
-  std::vector<float> sums(static_cast<std::size_t>(region.row_end - region.row_begin));
-  run_all(TilePooling(*this, region, region.row_end - region.row_begin, 1, Pool::kSum, sums.data()),
-          cancel);
+  const std::int64_t rows = region.row_end - region.row_begin;
+  const std::int64_t columns = region.column_end - region.column_begin;
+  std::vector<float> sums(static_cast<std::size_t>(rows));
+  run_all(TilePooling(*this, region, {rows, 1, 1, columns}, Pool::kSum, sums.data()), cancel);
   return sums;
 }
 
 std::vector<float> AttentionMap::column_sums(const Region& region,
                                              const CancelToken* cancel) const {
   check_region(*this, region);
-  std::vector<float> sums(static_cast<std::size_t>(region.column_end - region.column_begin));
-  run_all(TilePooling(*this, region, 1, region.column_end - region.column_begin, Pool::kSum,
-                      sums.data()),
-          cancel);
+  const std::int64_t rows = region.row_end - region.row_begin;
+  const std::int64_t columns = region.column_end - region.column_begin;
+  std::vector<float> sums(static_cast<std::size_t>(columns));
+  run_all(TilePooling(*this, region, {1, columns, rows, 1}, Pool::kSum, sums.data()), cancel);
   return sums;
 }
 
-std::int64_t AttentionMap::recomputed(const Region& region, std::int64_t size) const {
-  Tile tile = empty_tile(*this, region, size);
-  return TilePooling(*this, region, tile.rows, tile.columns, Pool::kMax, tile.cells.data())
-      .recomputed();
+std::pair<std::int64_t, std::int64_t> AttentionMap::shape(const Region& region,
+                                                          const TileSize& size) {
+  const TilePooling::Grid grid = grid_of(region, size);
+  return {grid.rows, grid.columns};
 }
 
-AttentionMap::Tile AttentionMap::tile(const Region& region, std::int64_t size, Pool pool,
+std::int64_t AttentionMap::recomputed(const Region& region, const TileSize& size) const {
+  return TilePooling(*this, region, grid_of(*this, region, size), Pool::kMax, nullptr).recomputed();
+}
+
+AttentionMap::Tile AttentionMap::tile(const Region& region, const TileSize& size, Pool pool,
                                       const CancelToken* cancel) const {
   return std::move(tiles({this, 1}, region, size, pool, cancel).front());
 }
 
 std::vector<AttentionMap::Tile> AttentionMap::tiles(std::span<const AttentionMap> maps,
-                                                    const Region& region, std::int64_t size,
+                                                    const Region& region, const TileSize& size,
                                                     Pool pool, const CancelToken* cancel) {
   std::vector<Tile> tiles;
   std::vector<TilePooling> poolings;
-  for (const AttentionMap& map : maps) tiles.push_back(empty_tile(map, region, size));
   std::vector<std::int64_t> first = {0};  // task at which each map begins
-  for (std::size_t i = 0; i < maps.size(); ++i) {
-    Tile& tile = tiles[i];
-    poolings.emplace_back(maps[i], region, tile.rows, tile.columns, pool, tile.cells.data());
+  for (const AttentionMap& map : maps) {
+    const TilePooling::Grid grid = grid_of(map, region, size);
+    Tile& tile = tiles.emplace_back(empty_tile(grid));
+    poolings.emplace_back(map, region, grid, pool, tile.cells.data());
     first.push_back(first.back() + poolings.back().tasks());
   }
   parallel_for(
@@ -390,19 +421,21 @@ std::vector<AttentionMap::Tile> AttentionMap::tiles(std::span<const AttentionMap
   return tiles;
 }
 
-AttentionMap::Tile AttentionMap::estimate(const Region& region, std::int64_t size,
+AttentionMap::Tile AttentionMap::estimate(const Region& region, const TileSize& size,
                                           Pool pool) const {
-  Tile tile = empty_tile(*this, region, size);
+  const TilePooling::Grid grid = grid_of(*this, region, size);
+  Tile tile = empty_tile(grid);
   if (!overview_) throw Error(name_ + ": expected an overview, found none");
-  TilePooling(*this, region, tile.rows, tile.columns, pool, tile.cells.data()).estimate();
+  TilePooling(*this, region, grid, pool, tile.cells.data()).estimate();
   return tile;
 }
 
-void AttentionMap::sharpen(const Region& region, std::int64_t size, Pool pool, const Sharper& visit,
-                           const CancelToken* cancel) const {
+void AttentionMap::sharpen(const Region& region, const TileSize& size, Pool pool,
+                           const Sharper& visit, const CancelToken* cancel) const {
   constexpr std::int64_t kRounds = 8;
-  Tile tile = empty_tile(*this, region, size);
-  const TilePooling pooling(*this, region, tile.rows, tile.columns, pool, tile.cells.data());
+  const TilePooling::Grid grid = grid_of(*this, region, size);
+  Tile tile = empty_tile(grid);
+  const TilePooling pooling(*this, region, grid, pool, tile.cells.data());
   const std::int64_t tasks = pooling.tasks();
   std::int64_t rounds = std::min(kRounds, tasks);
   if (pooling.known()) {
