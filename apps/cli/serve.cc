@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -21,7 +22,7 @@ struct Options {
   std::string model, run, address = "127.0.0.1", token, ask_url, ask_model = "default";
   int port = 8742;
   std::int64_t megabytes = 1024;
-  std::vector<std::string> traces;
+  std::vector<std::string> traces, hosts;
   bool open = false;
 };
 
@@ -59,7 +60,8 @@ void open_browser(const std::string& address) {
   pid_t child = 0;
   if (::posix_spawnp(&child, program.c_str(), nullptr, nullptr, arguments, environ) != 0)
     return say("regard: xdg-open is not here; open the address by hand");
-  ::waitpid(child, nullptr, 0);
+  // It may run for as long as the browser: nobody waits for it here.
+  std::thread([child] { ::waitpid(child, nullptr, 0); }).detach();
 }
 
 std::string own_name() {
@@ -89,7 +91,8 @@ void serve(Context& context, const Options& options) {
   api_options.run = options.run;
   api_options.model = options.model.empty() ? options.run : options.model;
   api_options.token = options.token;
-  api_options.hosts = {options.address, own_name()};
+  api_options.hosts = options.hosts;
+  api_options.hosts.insert(api_options.hosts.end(), {options.address, own_name()});
   api_options.budget = static_cast<std::uint64_t>(options.megabytes) << 20;
   api_options.temporary = context.settings.temporary;
   if (!options.ask_url.empty())
@@ -132,6 +135,8 @@ void add_serve(CLI::App& app, Context& context) {
                    "Address of this machine; needs --token when "
                    "others can reach it")
       ->capture_default_str();
+  verb->add_option("--host", options->hosts,
+                   "Name by which browsers may call this machine, beside its own");
   verb->add_option("--token", options->token, "What a browser must know to be served");
   verb->add_flag("--open", options->open, "Open the page in the browser");
   verb->add_option("--model", options->model, "Model to begin with");

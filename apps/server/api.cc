@@ -39,10 +39,13 @@ bool same_secret(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-// "[::1]:8742" without its port and brackets.
+// "[::1]:8742" without its port and brackets, in small letters: names do not tell them apart.
 std::string host_name(std::string_view host) {
-  if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
-  return std::string(host.substr(0, host.find(':')));
+  std::string name(host.starts_with('[') ? host.substr(1, host.find(']') - 1)
+                                         : host.substr(0, host.find(':')));
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
 }
 
 bool is_numeric(const std::string& name) {
@@ -176,7 +179,8 @@ void Api::check_access(const Request& request) const {
   const std::string host = request.header("host");
   const std::string name = host_name(host);
   if (name != "localhost" && !is_numeric(name) &&
-      std::find(options_.hosts.begin(), options_.hosts.end(), name) == options_.hosts.end())
+      std::none_of(options_.hosts.begin(), options_.hosts.end(),
+                   [&](const std::string& known) { return host_name(known) == name; }))
     throw Failure{403, fmt::format("Host: expected localhost or a numeric address, found {}",
                                    json_quoted(name))};
   // Another site's page.

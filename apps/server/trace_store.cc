@@ -81,8 +81,14 @@ std::string TraceStore::add(Trace trace) {
 
 // Written without the lock, so that nobody waits for the disk.
 void TraceStore::move_to_disk(const std::string& id) {
-  const std::shared_ptr<StoredTrace> held = get(id);
-  std::shared_ptr<StoredTrace> mapped;
+  std::shared_ptr<StoredTrace> held, mapped;
+  {
+    const std::lock_guard lock(
+        mutex_);  // not get(): it stays the one that was not used for longest
+    for (const Entry& entry : entries_)
+      if (entry.id == id) held = entry.trace;
+  }
+  if (held == nullptr) return;
   const std::string path = folder_ + "/" + id + ".safetensors";
   try {
     write_trace(held->trace(), path);
