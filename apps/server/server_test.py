@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server as a browser, a script and an attacker meet it.
+"""What the server answers, as a browser, a script and an attacker meet it.
 
-REGARD_BINARY names the program. Expected weights come from PyTorch's golden file in
-tests/golden/bert/four_layers, whose ids become words here. With REGARD_MINILM naming the folder of
-all-MiniLM-L6-v2 the examples of docs/api.md are run. All traffic stays on the loopback device.
+Expected weights come from PyTorch's golden file in tests/golden/bert/four_layers. With
+REGARD_MINILM naming the folder of all-MiniLM-L6-v2 the examples of docs/api.md are run. serving.py
+has the server, connection_test.py its connections.
 """
 
-import http.client
 import http.server
 import json
 import os
@@ -14,167 +13,16 @@ import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
-BINARY = os.environ["REGARD_BINARY"]
+from serving import BINARY, HERE, floats, Server, ServerTest
+
 MINILM = os.environ.get("REGARD_MINILM", "")
-HERE = os.path.dirname(os.path.abspath(__file__))
-GOLDEN = os.path.join(HERE, "..", "..", "tests", "golden", "bert", "four_layers")
-CORPUS = os.path.join(HERE, "..", "..", "fuzz", "corpus", "http")
 API = os.path.join(HERE, "..", "..", "docs", "api.md")
-
-
-def read_safetensors(path):
-    """{name: (shape, bytes)}, metadata."""
-    with open(path, "rb") as file:
-        data = file.read()
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    metadata = header.pop("__metadata__", {})
-    return {name: (entry["shape"], data[8 + size:][slice(*entry["data_offsets"])])
-            for name, entry in header.items()}, metadata
-
-
-def floats(data):
-    return struct.unpack(f"<{len(data) // 4}f", data)
-
-
-class Server:
-    """`regard serve` with one model of its own, on a free port."""
-
-    def __init__(self, *arguments, model=None, **settings):
-        self.home = tempfile.mkdtemp(prefix="regard-server-")
-        self.temporary = os.path.join(self.home, "tmp")
-        os.mkdir(self.temporary)
-        self.expected, self.metadata = read_safetensors(
-            os.path.join(GOLDEN, "expected.safetensors"))
-        shape, data = self.expected["ids"]
-        self.ids = struct.unpack(f"<{shape[0]}q", data)
-        if model is None:
-            model = self.make_model()
-        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "TMPDIR": self.temporary,
-                       "REGARD_CACHE": self.home, "LC_ALL": "C.UTF-8"}
-        environment.update(settings)
-        # Its own process: ended with the test whatever happens.
-        self.process = subprocess.Popen(
-            [BINARY, "serve", "--port", "0", "--model", model, *arguments],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        line = self.process.stdout.readline().decode()
-        found = re.search(r"http://\S*?:(\d+)/", line)
-        if not found:
-            raise AssertionError(line + self.process.stderr.read().decode())
-        self.line = line
-        self.port = int(found.group(1))
-
-    def make_model(self):
-        """The golden model with a vocabulary in which its ids are words; as "tiny" in the cache."""
-        folder = os.path.join(self.home, "models", "tiny")
-        os.makedirs(folder)
-        for name in ("config.json", "model.safetensors"):
-            shutil.copy(os.path.join(GOLDEN, name), folder)
-        words = [f"w{i}" for i in range(64)]
-        words[self.ids[0]], words[self.ids[-1]] = "[CLS]", "[SEP]"
-        unused = sorted(set(range(64)) - set(self.ids))
-        words[unused[0]], words[unused[1]] = "[PAD]", "[UNK]"
-        with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8") as file:
-            file.write("\n".join(words) + "\n")
-        return "tiny"
-
-    @property
-    def text(self):
-        """The text that the tokenizer cuts into the golden ids."""
-        return " ".join(f"w{i}" for i in self.ids[1:-1])
-
-    def connect(self, timeout=30):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-
-    def ask(self, method, path, body=None, headers=None):
-        """Status, headers, bytes."""
-        connection = self.connect()
-        try:
-            headers = dict(headers or {})
-            if body is not None and not isinstance(body, (bytes, str)):
-                body = json.dumps(body)
-            if body is not None:
-                headers.setdefault("Content-Type", "application/json")
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-        finally:
-            connection.close()
-
-    def json(self, method, path, body=None):
-        status, _, data = self.ask(method, path, body)
-        if status not in (200, 202):
-            raise AssertionError(f"{status}: {data}")
-        return json.loads(data)
-
-    def events(self, run):
-        """All events of a run, to its end."""
-        status, headers, data = self.ask("GET", f"/api/runs/{run}/events")
-        assert status == 200 and headers["Content-Type"] == "text/event-stream", (status, data)
-        found = re.findall(r"event: (\w+)\ndata: (.*)\n\n", data.decode())
-        return [(name, json.loads(value)) for name, value in found]
-
-    def run(self, **request):
-        """Runs a text; the trace's id."""
-        run = self.json("POST", "/api/runs", request)["run"]
-        name, value = self.events(run)[-1]
-        assert name == "done", value
-        return value["trace"]
-
-    def raw(self, data, timeout=10):
-        """What comes back for these bytes, until the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as client:
-            client.sendall(data)
-            answer = b""
-            while part := client.recv(65536):
-                answer += part
-            return answer
-
-    def memory(self):
-        """Anonymous memory in bytes: without mapped files."""
-        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:
-            return int(re.search(r"RssAnon:\s+(\d+) kB", file.read()).group(1)) * 1024
-
-    def end(self, how=signal.SIGINT):
-        self.process.send_signal(how)
-        status = self.process.wait(timeout=30)
-        errors = self.process.stderr.read().decode()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        left = os.listdir(self.temporary)
-        shutil.rmtree(self.home)
-        return status, errors, left
-
-
-class ServerTest(unittest.TestCase):
-    arguments = ()
-    settings = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server(*cls.arguments, **cls.settings)
-        cls.addClassCleanup(cls.end)
-
-    @classmethod
-    def end(cls):
-        status, errors, left = cls.server.end()
-        assert status == 0 and errors == "" and left == [], (status, errors, left)
-
-    def bad(self, expected, method, path, body=None, says=(), headers=None):
-        status, answer, data = self.server.ask(method, path, body, headers)
-        self.assertEqual(status, expected, data)
-        self.assertEqual(answer["Content-Type"], "application/json")
-        reason = json.loads(data)["error"]
-        for part in says:
-            self.assertIn(part, reason)
-        return reason
 
 
 class Answers(ServerTest):
@@ -221,6 +69,14 @@ class Answers(ServerTest):
         self.assertEqual((rows, columns), (2, 2))
         largest = max(self.weight(1, 0, q, k) for q in (6, 7) for k in range(14, 18))
         self.assertAlmostEqual(cells[3], largest, delta=self.tolerance)
+
+    def test_cells_of_a_given_extent_end_with_the_region(self):
+        rows, columns, cells = self.tile(head="L1H0", rows="4:9", cols="10:18", cell="2,8",
+                                         pool="sum")
+        self.assertEqual((rows, columns), (3, 1))
+        for cell, queries in zip(cells, ((4, 5), (6, 7), (8,))):
+            weights = sum(self.weight(1, 0, q, k) for q in queries for k in range(10, 18))
+            self.assertAlmostEqual(cell, weights, delta=16 * self.tolerance)
 
     def test_a_small_tile_is_exact_whether_asked_or_not(self):
         status, headers, _ = self.server.ask("GET", self.path("tile", head="L1H0", size=4,
@@ -397,6 +253,9 @@ class BadInput(ServerTest):
                 (trace + "/tile?head=L1H1&size=0", 400, ["size"]),
                 (trace + "/tile?head=L1H1&size=99999999999999999999", 400, ["size"]),
                 (trace + "/tile?head=L1H1&size=2&rows=3:2", 400, ["rows"]),
+                (trace + "/tile?head=L1H1&cell=0,1", 400, ["cell", "height,width"]),
+                (trace + "/tile?head=L1H1&cell=1", 400, ["cell"]),
+                (trace + "/tile?head=L1H1&cell=1,1&size=2", 400, ["cell", "size"]),
                 (trace + "/tile?head=L1H1&size=2&rows=0:6", 400, ["rows", "0:5"]),
                 (trace + "/tile?head=L1H1&size=2&cols=-1:2", 400, ["cols"]),
                 (trace + "/tile?head=L1H1&size=2&pool=least", 400, ["pool"]),
@@ -436,111 +295,6 @@ class BadInput(ServerTest):
         self.bad(403, "GET", "/api/models", headers={"Sec-Fetch-Site": "cross-site"})
         opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
         self.assertEqual(self.server.ask("GET", "/", headers=opened)[0], 200)
-
-    def test_malformed_messages_are_refused_and_closed(self):
-        host = b"Host: localhost\r\n"
-        for data, status in (
-                (b"nonsense\r\n\r\n", 400), (b"GET  HTTP/1.1\r\n\r\n", 400),
-                (b"GET / HTTP/2.0\r\n\r\n", 505), (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
-                (b"GET / HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n", 400),
-                (b"GET / HTTP/1.1\r\n" + host + b"X: \x00\r\n\r\n", 400),
-                (b"GET / HTTP/1.1\r\n" + host + host + b"\r\n", 400),
-                (b"GET / HTTP/1.1\r\n" + host + b" folded: x\r\n\r\n", 400),
-                (b"GET http://x/ HTTP/1.1\r\n\r\n", 400),
-                (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n", 431),
-                (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
-                (b"POST /api/runs HTTP/1.1\r\n" + host + b"\r\n", 411),
-                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Content-Length: 9x\r\n\r\n", 400),
-                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Content-Length: -1\r\n\r\n", 400),
-                (b"POST /api/runs HTTP/1.1\r\n" + host +
-                 b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Content-Length: 999999999\r\n\r\n", 413),
-                (b"POST /api/runs HTTP/1.1\r\n" + host +
-                 b"Content-Length: 99999999999999999999999\r\n\r\n", 413),
-                (b"POST /api/runs HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\n", 501)):
-            answer = self.server.raw(data)
-            self.assertTrue(answer.startswith(b"HTTP/1.1 %d " % status), (data[:60], answer[:80]))
-            self.assertIn("error", json.loads(answer.split(b"\r\n\r\n", 1)[1]))
-
-    def test_the_corpus_of_messages_is_read_or_refused_as_named(self):
-        for name in sorted(os.listdir(CORPUS)):
-            with open(os.path.join(CORPUS, name), "rb") as file:
-                content = file.read()
-            answer = self.server.raw(content + b"\r\nConnection: close\r\n\r\n" +
-                                     (b"{}" if name == "good_post" else b""))
-            status = int(answer.split(b" ")[1])
-            # The good ones ask for what is not there, or send no JSON.
-            (self.assertIn if name.startswith("good_") else self.assertNotIn)(
-                status, (404, 415, 403), name)
-            self.assertGreaterEqual(status, 400, name)
-
-    def test_requests_behind_each_other_on_one_connection_are_answered_in_order(self):
-        one = b"GET /api/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        last = b"GET /api/ask HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        answer = self.server.raw(one + one + last)
-        self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 3)
-        self.assertTrue(answer.endswith(b'{"model":null}'))
-
-    def test_slow_and_idle_clients_are_closed_after_five_seconds(self):
-        def closed_after(data, trickle=b""):
-            begin = time.monotonic()
-            with socket.create_connection(("127.0.0.1", self.server.port), timeout=12) as client:
-                client.sendall(data)
-                client.settimeout(0.5)
-                answer = b""
-                while time.monotonic() - begin < 12:
-                    try:
-                        part = client.recv(4096)
-                        if not part:
-                            break
-                        answer += part
-                    except TimeoutError:
-                        if trickle:
-                            try:
-                                client.sendall(trickle)
-                            except OSError:
-                                break
-                    except OSError:
-                        break
-                return time.monotonic() - begin, answer
-
-        results = {}
-        threads = [threading.Thread(target=lambda n=name, a=arguments: results.update(
-            {n: closed_after(*a)})) for name, arguments in {
-                "idle": (b"",), "half": (b"GET / HTTP/1.1\r\n",),
-                "trickle": (b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
-                "body": (b"POST /api/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",),
-                "after": (b"GET /api/ask HTTP/1.1\r\nHost: localhost\r\n\r\n",)}.items()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for name, (seconds, answer) in results.items():
-            self.assertGreater(seconds, 4, name)
-            self.assertLess(seconds, 9, name)
-            status = {"idle": b"", "after": b"HTTP/1.1 200"}.get(name, b"HTTP/1.1 408")
-            self.assertTrue(answer.startswith(status), (name, answer[:80]))
-
-    def test_the_sixty_fifth_connection_gets_503_and_the_others_go_on(self):
-        held = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(64)]
-        try:
-            for client in held:
-                client.sendall(b"GET /api/ask HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            for client in held:
-                self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 200"))
-            status, headers, data = self.server.ask("GET", "/api/models")
-            self.assertEqual(status, 503)
-            self.assertIn("64 connections", json.loads(data)["error"])
-            self.assertEqual(headers["Retry-After"], "1")
-        finally:
-            for client in held:
-                client.close()
-        for _ in range(100):
-            if self.server.ask("GET", "/api/models")[0] == 200:
-                break
-            time.sleep(0.05)
-        else:
-            self.fail("no connection became free")
 
     def test_text_is_never_markup(self):
         text = "w5 </script><script>alert(1)</script> <!-- w9 --> \u202e"
