@@ -40,7 +40,7 @@ const kTests = { "--tests": ["tests", "build/tests"], "--browser": ["tests/brows
 const wanted = kTests[process.argv[2]];
 if (wanted) {
   const [from, to] = wanted;
-  const names = (await readdir(from)).filter((name) => /\.test\.ts$|^measure\w*\.ts$/.test(name));
+  const names = (await readdir(from)).filter((name) => /\.test\.ts$|^(measure\w*|pictures)\.ts$/.test(name));
   await build({
     ...common,
     entryPoints: names.map((name) => `${from}/${name}`),

@@ -2,12 +2,12 @@
 // How fast the page is, in Chromium's own account: `npm run measure`. docs/performance.md has what
 // it printed.
 //   REGARD_PROGRAM    the program
-//   REGARD_TEXT       a file with a text of 512 tokens or more for the default model
+//   REGARD_TEXT       optional: a file with a text of 512 tokens or more for the default model
 //   REGARD_LONG       optional: an address of a served page whose Map is to be measured
 import { readFileSync } from "node:fs";
 import type { CDPSession, Page } from "playwright-core";
 
-import { pageOnDisk, tab } from "./harness";
+import { pageOnDisk, record, serve, tab } from "./harness";
 
 interface TraceEvent {
   name: string;
@@ -53,12 +53,10 @@ async function frames(page: Page, body: () => Promise<void>): Promise<number[]> 
   return spent;
 }
 
-async function whole(): Promise<void> {
-  const address = pageOnDisk(`@${process.env["REGARD_TEXT"]}`, "--truncate");
-  console.log(`file: ${(readFileSync(new URL(address)).length / 1e6).toFixed(1)} MB`);
+async function whole(from: string, address: string): Promise<void> {
   const opened: number[] = [];
   for (let i = 0; i < 5; ++i) {
-    const { page } = await tab(null);
+    const { page } = await tab(address.startsWith("file:") ? null : new URL(address).origin);
     await page.addInitScript(() => {
       const look = () => {
         const canvas = document.querySelector<HTMLCanvasElement>(".plane canvas");
@@ -71,7 +69,7 @@ async function whole(): Promise<void> {
     await page.waitForFunction(() => performance.getEntriesByName("first picture").length > 0);
     opened.push(await page.evaluate(() => performance.getEntriesByName("first picture")[0]!.startTime));
     if (i === 4) {
-      console.log(`${await page.locator(".plane canvas").evaluate((e) => (e as HTMLCanvasElement).width)} tokens a side`);
+      console.log(`${from}: ${await page.locator(".plane canvas").evaluate((e) => (e as HTMLCanvasElement).width)} tokens a side`);
       for (const view of ["heatmap", "links"]) {
         await page.locator(`#tab-${view}`).click();
         const target = page.locator(view === "heatmap" ? ".plane" : ".links-drawing");
@@ -92,7 +90,7 @@ async function whole(): Promise<void> {
     }
     await page.context().close();
   }
-  say("open to first picture", opened);
+  say(`${from}, open to first picture`, opened);
 }
 
 async function map(address: string): Promise<void> {
@@ -141,6 +139,14 @@ async function map(address: string): Promise<void> {
   await page.context().close();
 }
 
-if (process.env["REGARD_TEXT"]) await whole();
+const text = process.env["REGARD_TEXT"];
+if (text) {
+  const file = pageOnDisk(`@${text}`, "--truncate");
+  console.log(`file: ${(readFileSync(new URL(file)).length / 1e6).toFixed(1)} MB`);
+  await whole("file", file);
+  const server = await serve(0, "--trace", record(`@${text}`, "--truncate"));
+  await whole("server", `${server.origin}/`);
+  await server.stop();
+}
 if (process.env["REGARD_LONG"]) await map(process.env["REGARD_LONG"]);
 process.exit(0);
