@@ -155,7 +155,7 @@ function address(): string {
         ? { model: info.model, text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) }
         : null);
     if (source?.canRun && asked && asked.text.length <= 2000) {
-      for (const key of ["model", "text", "pair", "target", "generate"] as const)
+      for (const key of ["model", "text", "pair", "target", "generate", "truncate"] as const)
         if (asked[key] !== undefined) p.set(key, String(asked[key]));
     }
   }
@@ -217,6 +217,7 @@ function readAddress(): Address {
     const found = p.get(key);
     if (found !== null) more[key] = found;
   }
+  if (p.get("truncate") === "true") more.truncate = true;
   const generate = count(p.get("generate"));
   if (generate !== null) more.generate = generate;
   return {

@@ -43,6 +43,16 @@ test("without sinks the rows are divided by what is left", () => {
   assert.match(shown.notes[0]!, /divided/);
 });
 
+test("the first word is a sink only where no special token comes first", () => {
+  const two = [unit("a", [0]), unit("b", [1])];
+  const plain: Grid = { rowUnits: two, columnUnits: two, weights: Float32Array.from([0.9, 0.1, 0.5, 0.5]), notes: [] };
+  const shown = withoutSinks(plain);
+  assert.deepEqual(shown.columnUnits.map((u) => u.text), ["b"]);
+  assert.match(shown.notes[0]!, /first word/);
+  assert.doesNotMatch(withoutSinks(grid()).notes[0]!, /first word/);
+  assert.equal(withoutSinks(plain, true).columnUnits.length, 2);
+});
+
 test("keep mass keeps the fewest largest weights of each row", () => {
   near(keepMass(grid(), 0.7).weights.subarray(4, 8), [0, 0.4, 0.3, 0]);
   near(keepMass(grid(), 0.75).weights.subarray(8, 12), [0, 0.75, 0, 0]);
@@ -62,6 +72,11 @@ test("shades against the row's or the map's largest, linear, log and rank", () =
   near(shades(two, "linear", "row"), [1, 0.1, 1, 0.5]);
   near(shades(two, "log", "map"), [1, 2 / 3, 1 + Math.log10(0.5) / 3, 1 + Math.log10(0.25) / 3]);
   near(shades(two, "rank", "map"), [1, 0.5, 1, 0.5]);
+});
+
+test("ranks count only the cells that are drawn", () => {
+  const row: Grid = { rowUnits: [unit("a", [0])], columnUnits: ["a", "b", "c"].map((t, i) => unit(t, [i])), weights: Float32Array.from([0.3, NaN, 0.1]), notes: [] };
+  assert.deepEqual([...shades(row, "rank", "map")], [1, NaN, 0.5]);
 });
 
 test("a changed word stands against the word that it replaces", () => {

@@ -18,6 +18,14 @@ test("the last cell pools the remainder and there is no upsampling", () => {
   assert.deepEqual([own.rows, own.columns, own.cells[0], own.cells[14]], [5, 3, 12, 54]);
 });
 
+test("cells of a given extent end with the region", () => {
+  const tile = pooled(region, { height: 2, width: 2 }, "sum", cell);
+  assert.deepEqual([tile.rows, tile.columns], [3, 2]);
+  assert.deepEqual([...tile.cells], [12 + 13 + 22 + 23, 14 + 24, 32 + 33 + 42 + 43, 34 + 44, 52 + 53, 54]);
+  assert.deepEqual([...pooled(region, { height: 2, width: 2 }, "mean", cell).cells], [17.5, 19, 37.5, 39, 52.5, 54]);
+  assert.deepEqual([...pooled(region, { height: 9, width: 1 }, "max", cell).cells], [52, 53, 54]);
+});
+
 function file(entries: Record<string, { dtype: string; shape: number[]; bytes: Uint8Array }>, metadata = {}) {
   let at = 0;
   const header: Record<string, unknown> = { __metadata__: metadata };

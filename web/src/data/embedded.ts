@@ -7,6 +7,7 @@ import { dot, kNoTerms, logit, sees, weightsOfRow, type HeadView, type ScoreTerm
 import { SourceError, type Source, type TraceSummary } from "./source";
 import { measuresFrom } from "./types";
 import type {
+  Cells,
   Checkpoint,
   Explanation,
   HeadId,
@@ -95,13 +96,13 @@ export class EmbeddedSource implements Source {
   }
   forget(): void {}
 
-  async tile(trace: string, id: HeadId, region: Region, size: number, pool: Pool, signal?: AbortSignal): Promise<Tile> {
+  async tile(trace: string, id: HeadId, region: Region, cells: Cells, pool: Pool, signal?: AbortSignal): Promise<Tile> {
     // One tile a task, so that a page of thumbnails leaves time to draw and to answer.
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
     const head = this.head(trace, id);
     const { weights } = head;
-    return pooled(region, size, pool, (row, begin, out) => {
+    return pooled(region, cells, pool, (row, begin, out) => {
       if (!weights) return weightsOfRow(head, row, begin, out);
       const from = row * head.keys + begin;
       out.set(weights.subarray(from, from + out.length));

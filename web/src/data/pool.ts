@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pools a region of a map to a tile, as regard/attention/attention_map.h says: cell (i, j) pools
-// rows [i h, (i + 1) h) and columns [j w, (j + 1) w), h and w the extent over the size rounded down
-// (at least 1), the last cell the remainder; mean divides by the block's cells.
-import type { Pool, Region, Tile } from "./types";
+// rows [i h, (i + 1) h) and columns [j w, (j + 1) w), h and w given, or the extent over the number of
+// cells rounded down (at least 1); the last cell ends with the region; mean divides by the block's
+// cells.
+import type { Cells, Pool, Region, Tile } from "./types";
 
 export function pooled(
   region: Region,
-  size: number,
+  cells: Cells,
   pool: Pool,
   read: (row: number, columnBegin: number, out: Float64Array) => void,
 ): Tile {
   const height = region.rowEnd - region.rowBegin;
   const width = region.columnEnd - region.columnBegin;
-  const rows = Math.min(size, height);
-  const columns = Math.min(size, width);
-  const h = Math.max(1, Math.floor(height / Math.max(rows, 1)));
-  const w = Math.max(1, Math.floor(width / Math.max(columns, 1)));
+  const along = (extent: number, given: number | null): [count: number, size: number] => {
+    if (given !== null) return [Math.ceil(extent / given), given];
+    const count = Math.min(cells as number, extent);
+    return [count, Math.max(1, Math.floor(extent / Math.max(count, 1)))];
+  };
+  const [rows, h] = along(height, typeof cells === "number" ? null : cells.height);
+  const [columns, w] = along(width, typeof cells === "number" ? null : cells.width);
   const sums = new Float64Array(rows * columns);
   const row = new Float64Array(width);
   for (let r = 0; r < height; ++r) {

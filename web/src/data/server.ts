@@ -3,6 +3,7 @@
 import { ConnectionError, SourceError, type ExportRequest, type Progress, type Question, type Source, type TraceSummary } from "./source";
 import { measuresFrom } from "./types";
 import type {
+  Cells,
   Checkpoint,
   Explanation,
   HeadId,
@@ -121,7 +122,7 @@ export class ServerSource implements Source {
     trace: string,
     head: HeadId,
     region: Region,
-    size: number,
+    cells: Cells,
     pool: Pool,
     signal?: AbortSignal,
     atOnce = false,
@@ -131,7 +132,7 @@ export class ServerSource implements Source {
       ...headParameters(head),
       rows: `${region.rowBegin}:${region.rowEnd}`,
       cols: `${region.columnBegin}:${region.columnEnd}`,
-      size: Math.min(size, extent),
+      ...(typeof cells === "number" ? { size: Math.min(cells, extent) } : { cell: `${cells.height},${cells.width}` }),
       pool,
       exact: !atOnce,
     });
@@ -140,10 +141,10 @@ export class ServerSource implements Source {
       signal ? { signal } : undefined,
     );
     const [rows, columns] = (answer.headers.get("x-regard-shape") ?? "").split(",").map(Number);
-    const cells = new Float32Array(await answer.arrayBuffer());
-    if (!rows || !columns || rows * columns !== cells.length)
+    const weights = new Float32Array(await answer.arrayBuffer());
+    if (!rows || !columns || rows * columns !== weights.length)
       throw new SourceError("The server's tile is not of the shape that it names.");
-    return { rows, columns, cells, rough: answer.headers.get("x-regard-exact") === "false" };
+    return { rows, columns, cells: weights, rough: answer.headers.get("x-regard-exact") === "false" };
   }
 
   async assistant() {

@@ -3,6 +3,7 @@
 // in the page itself (embedded.ts), whose cells are recomputed here from queries, keys and
 // log-sum-exps.
 import type {
+  Cells,
   Checkpoint,
   Explanation,
   HeadId,
@@ -57,13 +58,12 @@ export interface Source {
   // Of the training of this model, by step, at which this text can be run; often none.
   checkpoints(model: string, text: string): Promise<Checkpoint[]>;
   info(trace: string): Promise<TraceInfo>;
-  // Weights of tokens, pooled to at most size x size cells as `regard tile` pools. atOnce: rather a
-  // rough tile now than an exact one in seconds.
+  // Weights of tokens, pooled to cells. atOnce: rather a rough tile now than an exact one in seconds.
   tile(
     trace: string,
     head: HeadId,
     region: Region,
-    size: number,
+    cells: Cells,
     pool: Pool,
     signal?: AbortSignal,
     atOnce?: boolean,

@@ -127,6 +127,10 @@ export interface Checkpoint {
   heldOut: number | null;
 }
 
+// The cells of a tile: at most so many along an edge, the last one taking the remainder; or each of
+// so many tokens, the last one smaller.
+export type Cells = number | { height: number; width: number };
+
 export interface Region {
   rowBegin: number;
   rowEnd: number;

@@ -77,10 +77,11 @@ export function withoutSpecials(grid: Grid): Grid {
   return { ...out, notes: [...grid.notes, "special tokens are hidden: rows need not sum to 1"] };
 }
 
-// Takes the columns of sink tokens (special tokens and the first of the text) out and divides each
-// row by what is left of it.
-export function withoutSinks(grid: Grid): Grid {
-  const columns = grid.columnUnits.map((unit, j) => !unit.special && j > 0);
+// Takes the columns of sink tokens out and divides each row by what is left of it: special tokens,
+// or where none comes first, the first word. A first sentence is more than a sink.
+export function withoutSinks(grid: Grid, sentences = false): Grid {
+  const first = !sentences && grid.columnUnits[0]?.special === false;
+  const columns = grid.columnUnits.map((unit, j) => !unit.special && !(first && j === 0));
   const out = keep(grid, grid.rowUnits.map(() => true), columns);
   const width = out.columnUnits.length;
   const weights = out.weights.slice();
@@ -94,7 +95,7 @@ export function withoutSinks(grid: Grid): Grid {
     weights,
     notes: [
       ...grid.notes,
-      "without sinks: columns of special tokens and of the first word are taken out, and each row is divided by what is left of it",
+      `without sinks: columns of special tokens${first ? " and of the first word" : ""} are taken out, and each row is divided by what is left of it`,
     ],
   };
 }
@@ -153,11 +154,9 @@ export function shades(grid: Grid, scale: Scale, top: Top): Float32Array {
     const most = top === "row" ? largest(from, from + width) : all;
     if (scale === "rank") {
       const row = grid.weights.subarray(from, from + width);
-      const order = [...row.keys()].sort((a, b) => row[a]! - row[b]!);
-      order.forEach((j, rank) => {
-        const x = row[j]!;
-        out[from + j] = Number.isNaN(x) ? NaN : x > 0 ? (rank + 1) / width : 0;
-      });
+      const order = [...row.keys()].filter((j) => !Number.isNaN(row[j]!)).sort((a, b) => row[a]! - row[b]!);
+      out.fill(NaN, from, from + width);
+      order.forEach((j, rank) => (out[from + j] = row[j]! > 0 ? (rank + 1) / order.length : 0));
       continue;
     }
     for (let j = 0; j < width; ++j) out[from + j] = shade(grid.weights[from + j]!, most, scale);

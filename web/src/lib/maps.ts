@@ -80,7 +80,7 @@ export function gridFor(info: TraceInfo, ...heads: HeadId[]): Grid | null {
   const lifted =
     c.level === "token" ? weights : lift(weights, key.tokens.length, rowUnits, columnUnits);
   let grid: Grid = { rowUnits, columnUnits, weights: lifted, notes: [] };
-  if (!c.sinks) grid = withoutSinks(grid);
+  if (!c.sinks) grid = withoutSinks(grid, c.level === "sentence");
   if (!c.specials) grid = withoutSpecials(grid);
   grid = keepMass(grid, c.mass);
   return at.query === at.key ? onlyPart(grid, c.part) : grid;

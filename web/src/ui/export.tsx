@@ -67,7 +67,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const by = (format: ExportRequest["format"]) => {
     const c = choice.value;
     const row = unitAt(c.row, "row");
-    if (!program || c.scale === "rank" || !c.sinks || c.part !== "all") return null;
+    if (!program || c.scale === "rank" || c.top === "row" || !c.sinks || c.part !== "all") return null;
     return theSource().exportAddress(info.id, {
       view: program,
       format,
@@ -83,7 +83,9 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const act = async (format: "png" | "svg" | "csv" | "pdf" | "json") => {
     try {
       const address = by(format);
-      if (address && format !== "csv") {
+      // The program draws all heads in the model's order; a picture has them as they are shown.
+      const drawn = view === "heads" && (format === "png" || format === "svg");
+      if (address && format !== "csv" && !drawn) {
         const answer = await fetch(address);
         if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
         return save(`${name}.${format}`, await answer.blob());

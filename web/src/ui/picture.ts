@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a view has drawn, as one SVG: its canvases as images, its SVG and text in their places.
 
+// What a style sheet may say of a drawing.
+const kOfShapes = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "opacity"];
+const kOfText = ["font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline"];
+
 const escaped = (text: string) =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 
@@ -67,11 +71,11 @@ export function viewToSvg(view: Element): { svg: string; width: number; height: 
     if (inner.closest(".data-table")) continue;
     const r = inner.getBoundingClientRect();
     const copy = inner.cloneNode(true) as SVGElement;
-    const from = [...inner.querySelectorAll("text")];
-    [...copy.querySelectorAll("text")].forEach((text, i) => {
+    const from = inner.querySelectorAll("*");
+    copy.querySelectorAll("*").forEach((element, i) => {
       const style = getComputedStyle(from[i]!);
-      text.setAttribute("fill", style.fill);
-      text.setAttribute("font-family", style.fontFamily);
+      for (const name of element.localName === "text" ? [...kOfShapes, ...kOfText] : kOfShapes)
+        element.setAttribute(name, style.getPropertyValue(name));
     });
     copy.setAttribute("x", String(r.x - origin.x));
     copy.setAttribute("y", String(r.y - origin.y));

@@ -20,6 +20,7 @@ export function TextForm() {
   const area = useRef<HTMLTextAreaElement>(null);
   const fields = useRef<Partial<Record<Extra, string>>>({});
   const [extras, setExtras] = useState<Extra[]>([]);
+  const [truncate, setTruncate] = useState(false);
   // What somebody types while a run is on stays until it is run, or until they go back.
   const edited = useRef(false);
   useEffect(() => {
@@ -31,6 +32,7 @@ export function TextForm() {
   const fill = (shown: Omit<RunRequest, "model">) => {
     if (edited.current) return;
     if (area.current) area.current.value = shown.text;
+    setTruncate(shown.truncate ?? false);
     fields.current = {};
     for (const { name } of kExtras) {
       const value = shown[name];
@@ -56,6 +58,7 @@ export function TextForm() {
     void runText(area.current?.value ?? "", given("pair") ?? null, undefined, {
       ...(target === undefined ? {} : { target }),
       ...(generate > 0 ? { generate } : {}),
+      ...(truncate ? { truncate } : {}),
     });
   };
   return (
@@ -128,6 +131,17 @@ export function TextForm() {
             {title}
           </button>
         ))}
+        <button
+          type="button"
+          title="Keep no more of a text than the model has positions for"
+          aria-pressed={truncate}
+          onClick={() => {
+            edited.current = true;
+            setTruncate(!truncate);
+          }}
+        >
+          Truncate
+        </button>
         <button type="submit" class="primary" disabled={running.value !== null}>
           Show
         </button>

@@ -85,6 +85,16 @@ export function trained(documents: string[], steps: number): string {
   return run;
 }
 
+// Arguments of `show` for ready weights, [size, size], in a file as NumPy writes it.
+export function ready(weights: Float32Array, size: number): string[] {
+  const file = join(folder, `matrix${written.size}.npy`);
+  written.set(file, file);
+  const head = `{'descr': '<f4', 'fortran_order': False, 'shape': (${size}, ${size}), }`.padEnd(117) + "\n";
+  writeFileSync(file, Buffer.concat([Buffer.from("\x93NUMPY\x01\x00\x76\x00", "latin1"), Buffer.from(head), new Uint8Array(weights.buffer)]));
+  writeFileSync(`${file}.txt`, Array.from({ length: size }, (_, i) => `w${i}\n`).join(""));
+  return ["--attention", file, "--words", `${file}.txt`];
+}
+
 // A trace file that the program recorded.
 export function record(...words: string[]): string {
   const file = join(folder, `trace${written.size}.safetensors`);

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 
-import { brightness, kSentence, pageOnDisk, withPage } from "./harness";
+import { brightness, kSentence, pageOnDisk, ready, withPage } from "./harness";
 
 const seed = () => pageOnDisk(kSentence);
 const view = (hash: string, body: (page: Page) => Promise<void>) => () => withPage(seed(), hash, body);
@@ -216,6 +216,22 @@ test("map: zoom, pan, jump to a word, small map, keys", view("view=map", async (
   const rows = await table(page);
   assert.ok(rows.slice(1).some((row) => row[0] === "it" && row[1] === "animal" && row[5] === "0.677"));
 }));
+
+test("map: cells of several tokens stand where their tokens are, also at the map's end", async () => {
+  const tokens = 1000;
+  const weights = new Float32Array(tokens * tokens);
+  for (let row = 896; row < 904; ++row) weights.fill(1, row * tokens + 96, row * tokens + 104);
+  await withPage(pageOnDisk(...ready(weights, tokens)), "view=map&level=token", async (page) => {
+    await page.getByText(/2 tokens a pixel/).waitFor(); // tiles of 512 tokens: the lower ones end with the map
+    await page.waitForFunction(() => !document.querySelector(".map-canvas")!.getAttribute("aria-label")!.includes("sharpening"));
+    const cells = await brightness(page, ".map-canvas");
+    const side = cells.length - 84;
+    const at = (token: number) => 84 + Math.round((token / tokens) * side);
+    const dark = (row: number, column: number) => cells[at(row)]![at(column)]! < 300;
+    assert.ok(dark(900, 100));
+    for (const [row, column] of [[880, 100], [920, 100], [900, 80], [900, 120], [950, 100]] as const) assert.ok(!dark(row, column), `${row}, ${column}`);
+  }, { viewport: { width: 540, height: 900 } });
+});
 
 test("compare: two heads and their difference", view("view=compare", async (page) => {
   await page.getByLabel("Its head").selectOption("5");

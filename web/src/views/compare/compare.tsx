@@ -2,13 +2,13 @@
 // Two heads, models or texts side by side and their difference, aligned by words.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import type { TraceSummary } from "../../data/source";
+import { SourceError, type TraceSummary } from "../../data/source";
 import { headName, type HeadId, type Kind, type TraceInfo } from "../../data/types";
 import { align, type Pairing } from "../../lib/align";
 import { differenceColour, paint, paintDifference } from "../../lib/colour";
 import { percent, shade, type Grid } from "../../lib/grid";
 import { gridFor, kLongestWhole } from "../../lib/maps";
-import { choice, choose, model, models, report, theSource, trace } from "../../state";
+import { choice, choose, model, models, report, request, theSource, trace } from "../../state";
 import { Choose, Notes, Waiting } from "../../ui/controls";
 import { elide, useSize } from "../../ui/layout";
 import { CellPlane, kNoCell, type Cell } from "../../ui/plane";
@@ -24,7 +24,11 @@ function useOther(): TraceInfo | null {
     let current = true;
     theSource()
       .info(wanted.trace)
-      .then((info) => current && setFound(info), report);
+      .then((info) => current && setFound(info), (error) => {
+        // One that the program no longer has, as after a restart.
+        if (current && error instanceof SourceError && error.status === 404) choose({ other: null }, false);
+        report(error);
+      });
     return () => void (current = false);
   }, [wanted?.trace, own?.id]);
   if (!own) return null;
@@ -79,8 +83,15 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
     const pair = second.current?.value.trim() || paired;
     setBusy(true);
     try {
-      const request = { model: withModel, text, ...(pair === null ? {} : { pair }) };
-      const id = await theSource().run(request, () => undefined, new AbortController().signal);
+      const { target, generate } = request.value ?? {};
+      const asked = {
+        model: withModel,
+        text,
+        ...(pair === null ? {} : { pair }),
+        ...(target === undefined ? {} : { target }),
+        ...(generate === undefined ? {} : { generate }),
+      };
+      const id = await theSource().run(asked, () => undefined, new AbortController().signal);
       choose({ other: { trace: id, head: props.head } });
     } catch (error) {
       report(error);

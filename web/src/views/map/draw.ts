@@ -5,7 +5,7 @@ import type { ZoomTransform } from "d3-zoom";
 
 import type { Side } from "../../data/types";
 import { elide } from "../../ui/layout";
-import type { Tiles } from "./tiles";
+import { kTile, type TileImage, type Tiles } from "./tiles";
 
 export const kMargin = 84; // room for labels above and to the left
 
@@ -86,9 +86,11 @@ function drawTiles(c: CanvasRenderingContext2D, scene: Scene, pixels: number, s:
       for (let j = Math.floor(s.firstColumn / extent); j * extent < s.lastColumn; ++j) {
         const image = tiles.get(level, i, j);
         if (image) {
-          const height = Math.min(extent, scene.rows - i * extent);
-          const width = Math.min(extent, scene.columns - j * extent);
-          c.drawImage(image.canvas, j * extent * pixels, i * extent * pixels, width * pixels, height * pixels);
+          drawTile(c, image, j * extent * pixels, i * extent * pixels, {
+            cell: (extent / kTile) * pixels,
+            height: Math.min(extent, scene.rows - i * extent) * pixels,
+            width: Math.min(extent, scene.columns - j * extent) * pixels,
+          });
         }
         // Coarse tiles are asked for only where nothing is there yet: the first picture comes fast.
         if (level === z || level === 0) {
@@ -99,6 +101,23 @@ function drawTiles(c: CanvasRenderingContext2D, scene: Scene, pixels: number, s:
     }
   }
   tiles.want(wanted);
+}
+
+// The last cells of a tile end with the map: they are drawn no further.
+function drawTile(
+  c: CanvasRenderingContext2D, image: TileImage, x: number, y: number,
+  size: { cell: number; height: number; width: number },
+): void {
+  const { canvas, rows, columns } = image;
+  const height = rows * size.cell;
+  const width = columns * size.cell;
+  if (height <= size.height && width <= size.width) return c.drawImage(canvas, x, y, width, height);
+  c.save();
+  c.beginPath();
+  c.rect(x, y, size.width, size.height);
+  c.clip();
+  c.drawImage(canvas, x, y, width, height);
+  c.restore();
 }
 
 function drawLocked(c: CanvasRenderingContext2D, scene: Scene, pixels: number, accent: string): void {
@@ -183,7 +202,8 @@ function smallMap(c: CanvasRenderingContext2D, scene: Scene, s: InSight, accent:
   c.save();
   c.fillStyle = scene.colours.page;
   c.fillRect(x - 4, y - 4, scene.columns * scale + 8, scene.rows * scale + 8);
-  if (image) c.drawImage(image.canvas, x, y, scene.columns * scale, scene.rows * scale);
+  const size = { cell: (scene.tiles.extent(0) / kTile) * scale, height: scene.rows * scale, width: scene.columns * scale };
+  if (image) drawTile(c, image, x, y, size);
   c.strokeStyle = accent;
   c.lineWidth = 1;
   c.strokeRect(x - 0.5, y - 0.5, scene.columns * scale + 1, scene.rows * scale + 1);

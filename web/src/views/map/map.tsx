@@ -12,7 +12,7 @@ import { Choose, Waiting } from "../../ui/controls";
 import { useSize } from "../../ui/layout";
 import { DataTable } from "../../ui/table";
 import { draw, kMargin, smallMapAt, type InSight, type Scene } from "./draw";
-import { Tiles } from "./tiles";
+import { cellOfWhole, Tiles } from "./tiles";
 
 interface MapCell {
   row: number;
@@ -33,8 +33,9 @@ export function DeepMap() {
     setStrongest(null);
     const abort = new AbortController();
     const region = { rowBegin: 0, rowEnd: both.query.tokens.length, columnBegin: 0, columnEnd: both.key.tokens.length };
+    const cell = cellOfWhole(Math.max(region.rowEnd, region.columnEnd));
     theSource()
-      .tile(info.id, head, region, 256, pool, abort.signal)
+      .tile(info.id, head, region, { height: cell, width: cell }, pool, abort.signal, true)
       .then((tile) => setStrongest(tile.cells.reduce((a, b) => Math.max(a, b), 0)), report);
     return () => abort.abort();
   }, [name]);

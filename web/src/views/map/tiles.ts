@@ -32,6 +32,11 @@ export function topLevel(tokens: number): number {
   return Math.max(0, Math.ceil(Math.log2(Math.max(tokens, 1) / kTile)));
 }
 
+// Tokens a cell of level 0; whole blocks of the overview, so that it is there at once.
+export function cellOfWhole(tokens: number): number {
+  return 2 ** topLevel(tokens);
+}
+
 export class Tiles {
   private readonly images = new Map<string, TileImage>();
   private readonly wanted = new Map<string, Place>();
@@ -152,11 +157,8 @@ export class Tiles {
     };
     const cell = extent / kTile;
     try {
-      // Whole cells only where the map ends inside a tile: the remainder joins the last cell.
-      const rows = Math.max(1, Math.floor((region.rowEnd - region.rowBegin) / cell));
-      const columns = Math.max(1, Math.floor((region.columnEnd - region.columnBegin) / cell));
       const tile = await this.source.tile(
-        this.trace, this.head, region, Math.max(rows, columns), this.pool, abort.signal, atOnce,
+        this.trace, this.head, region, { height: cell, width: cell }, this.pool, abort.signal, atOnce,
       );
       const shades = Float32Array.from(tile.cells, (x) => shade(x, this.strongest, this.scale));
       const canvas = document.createElement("canvas");

@@ -182,7 +182,7 @@ function Keys(props: { e: Explanation; names: string[]; order: number[]; chosen:
                   aria-pressed={i === props.chosen}
                   onClick={() => choose({ column: s.token })}
                 >
-                  <bdi class="key-name">{elide(names[i]!, 16)}</bdi>
+                  <bdi class="key-name">{elide(names[s.token]!, 16)}</bdi>
                   <Strip numbers={s.key} most={most.key} />
                   <Strip numbers={s.key.map((k, d) => k * e.query[d]!)} most={most.product} />
                   <span class="figure">{number(s.dot)}</span>
@@ -200,7 +200,8 @@ function Keys(props: { e: Explanation; names: string[]; order: number[]; chosen:
       </div>
       {props.order.length > kMostKeys && (
         <p class="muted">
-          {kMostKeys} of {props.order.length.toLocaleString("en")} keys are drawn; the table has them all.
+          {kMostKeys} of {names.length.toLocaleString("en")} keys are drawn; the table has{" "}
+          {props.order.length === names.length ? "them all" : `the ${props.order.length.toLocaleString("en")} with the largest weights`}.
         </p>
       )}
     </>

@@ -38,17 +38,13 @@ function useWeights(token: number | null, direction: Direction): Float32Array | 
       direction === "to"
         ? { rowBegin: from, rowEnd: to, columnBegin: 0, columnEnd: columns }
         : { rowBegin: 0, rowEnd: rows, columnBegin: from, columnEnd: to };
-    const size = Math.max(rows, columns);
-    Promise.all(heads.map((head) => theSource().tile(info.id, head, region, size, "sum", abort.signal)))
+    // The unit's tokens follow one another: their weights come summed.
+    const cell = direction === "to" ? { height: to - from, width: 1 } : { height: 1, width: to - from };
+    Promise.all(heads.map((head) => theSource().tile(info.id, head, region, cell, "sum", abort.signal)))
       .then((tiles) => {
-        const at = (q: number, k: number) => {
-          const cell = (q - region.rowBegin) * tiles[0]!.columns + k - region.columnBegin;
-          return tiles.reduce((sum, tile) => sum + (tile.cells[cell] ?? 0), 0) / tiles.length;
-        };
+        const at = (token: number) => tiles.reduce((sum, tile) => sum + (tile.cells[token] ?? 0), 0) / tiles.length;
         const weights = Float32Array.from(others, (other) => {
-          let sum = 0;
-          for (const a of unit.tokens)
-            for (const b of other.tokens) sum += direction === "to" ? at(a, b) : at(b, a);
+          const sum = other.tokens.reduce((total, token) => total + at(token), 0);
           return sum / Math.max((direction === "to" ? unit : other).tokens.length, 1);
         });
         setFound({ key: name, weights });
