@@ -7,6 +7,7 @@
 #include "apps/cli/command.h"
 #include "regard/analysis/long_text.h"
 #include "regard/platform/error.h"
+#include "regard/render/links_picture.h"
 #include "regard/render/picture.h"
 #include "regard/session/page.h"
 
@@ -15,7 +16,8 @@ namespace {
 
 struct Options {
   InputOptions input;
-  std::string output, format, head, level, scale = "linear", attention, words, trace, run;
+  std::string output, format, head, level, scale = "linear", attention, words, trace, run,
+                                           drawn = "grid";
   std::optional<std::string> word;
   std::optional<int> layer;
   std::optional<double> keep_mass;
@@ -147,6 +149,9 @@ void write_view(Context& context, const Options& options, const View& view, Form
   } else if (options.all_heads) {
     picture.kind = PictureKind::kAllHeads;
   }
+  const auto drawn = [&](PictureFormat as) {
+    return options.drawn == "links" ? draw_links(view, as, picture) : draw(view, as, picture);
+  };
   write_output(options.output, format, [&](const Sink& sink) {
     switch (format) {
       case Format::kJson:
@@ -154,11 +159,11 @@ void write_view(Context& context, const Options& options, const View& view, Form
       case Format::kCsv:
         return write_csv(view, sink, options.output.empty() && isatty(STDOUT_FILENO) != 0);
       case Format::kPng:
-        return sink(draw(view, PictureFormat::kPng, picture));
+        return sink(drawn(PictureFormat::kPng));
       case Format::kSvg:
-        return sink(draw(view, PictureFormat::kSvg, picture));
+        return sink(drawn(PictureFormat::kSvg));
       case Format::kPdf:
-        return sink(draw(view, PictureFormat::kPdf, picture));
+        return sink(drawn(PictureFormat::kPdf));
       case Format::kText:
       case Format::kNpy:
       case Format::kHtml:
@@ -174,6 +179,9 @@ void show(Context& context, const Options& options) {
                                       {Format::kText, Format::kPng, Format::kSvg, Format::kPdf,
                                        Format::kJson, Format::kCsv, Format::kNpy, Format::kHtml});
   scale_named(options.scale);
+  if (options.drawn == "links" && format != Format::kPng && format != Format::kSvg &&
+      format != Format::kPdf)
+    throw usage("--view links: is a picture, expected the formats png, svg or pdf");
   ViewRequest request = view_request(options);
   if (!options.run.empty()) {
     if (!options.attention.empty() || !options.trace.empty() || !options.input.model.empty())
@@ -216,6 +224,11 @@ void add_show(CLI::App& app, Context& context) {
   verb->add_option("--format", options->format, "text, png, svg, pdf, html, json, csv or npy");
   verb->add_option("--layer", options->layer, "Only this layer, from 0");
   verb->add_option("--head", options->head, "L3H1, a number from 0, a list of either, or mean");
+  verb->add_option("--view", options->drawn,
+                   "Picture: the grid, or links: words in two columns, a line a weight, a colour "
+                   "a head")
+      ->check(CLI::IsMember({"grid", "links"}))
+      ->capture_default_str();
   verb->add_flag("--all-heads", options->all_heads, "Every head");
   verb->add_option("--level", options->level, "token, word (the default) or sentence");
   verb->add_option("--word", options->word,

@@ -10,6 +10,7 @@
 #include "regard/analysis/long_text.h"
 #include "regard/platform/error.h"
 #include "regard/render/data.h"
+#include "regard/render/links_picture.h"
 #include "regard/render/measures.h"
 #include "regard/render/picture.h"
 #include "regard/render/writer.h"
@@ -134,8 +135,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
                                          "specials", "keepMass", "dark"});
   const std::vector<HeadId> chosen = given.heads(trace);
   const std::string shown = given.text("view", "heatmap");
-  if (shown != "heatmap" && shown != "row" && shown != "heads")
-    throw Failure{400, fmt::format("view: expected heatmap, row or heads, found {}", shown)};
+  if (shown != "heatmap" && shown != "row" && shown != "heads" && shown != "links")
+    throw Failure{400, fmt::format("view: expected heatmap, row, heads or links, found {}", shown)};
   const std::string name = given.text("format", "png");
   const auto* format = std::find_if(std::begin(kFormats), std::end(kFormats),
                                     [&](const ExportFormat& one) { return one.name == name; });
@@ -177,7 +178,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
     wanted.all_heads = true;
   else
     wanted.heads = chosen;
-  wanted.mean = !all && chosen.size() > 1;
+  const bool links = shown == "links";
+  wanted.mean = !all && !links && chosen.size() > 1;
   wanted.stream = name == "csv" || name == "json";
   PictureStyle style;
   style.scale = scale_named(given.text("scale", "linear"));
@@ -197,7 +199,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   const PictureFormat picture = name == "png"   ? PictureFormat::kPng
                                 : name == "svg" ? PictureFormat::kSvg
                                                 : PictureFormat::kPdf;
-  exchange.send(200, headers, draw(view, picture, style));
+  exchange.send(200, headers,
+                links ? draw_links(view, picture, style) : draw(view, picture, style));
 }
 
 }  // namespace regard::server

@@ -227,11 +227,11 @@ void Canvas::frame(double x, double y, double width, double height, Rgb colour) 
   cairo_stroke(c);
 }
 
-void Canvas::line(double x0, double y0, double x1, double y1, Rgb colour) {
-  if (state_->svg) return state_->svg->line(x0, y0, x1, y1, colour, kThin);
+void Canvas::line(double x0, double y0, double x1, double y1, Rgb colour, double thickness) {
+  if (state_->svg) return state_->svg->line(x0, y0, x1, y1, colour, thickness);
   cairo_t* c = state_->context.get();
   state_->ink(colour);
-  cairo_set_line_width(c, kThin);
+  cairo_set_line_width(c, thickness);
   cairo_move_to(c, x0, y0);
   cairo_line_to(c, x1, y1);
   cairo_stroke(c);

@@ -45,7 +45,7 @@ class Canvas {
                    bool paint);
   void fill(double x, double y, double width, double height, Rgb colour);
   void frame(double x, double y, double width, double height, Rgb colour);
-  void line(double x0, double y0, double x1, double y1, Rgb colour);
+  void line(double x0, double y0, double x1, double y1, Rgb colour, double thickness = 0.75);
   // pixels: [rows, columns], shown without smoothing.
   void image(const std::vector<Rgb>& pixels, int columns, int rows, double x, double y,
              double width, double height);

@@ -9,6 +9,7 @@
 
 #include "regard/platform/error.h"
 #include "regard/render/heads_page.h"
+#include "regard/render/links_picture.h"
 #include "regard/render/page.h"
 #include "regard/render/svg.h"
 #include "regard/render/test_views.h"
@@ -46,6 +47,36 @@ TEST(Picture, EqualViewsGiveEqualBytesInEveryFormatAndKind) {
       EXPECT_EQ(first, draw(small_view(), format, style));
     }
   }
+}
+
+std::size_t count_of(const std::string& text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Picture, LinksAreLinesWiderWhereTheWeightIsLarger) {
+  const View view = small_view();  // weights 0.25, 0.75, 1, 0
+  for (const auto format : kFormats)
+    EXPECT_EQ(draw_links(view, format, {}), draw_links(view, format, {}));
+  const std::string svg = draw_links(view, PictureFormat::kSvg, {});
+  EXPECT_EQ(count_of(svg, "<line "), 3u);
+  // Half a point and two times the share; the strongest last, in its head's full colour.
+  EXPECT_LT(svg.find("stroke-width=\"1\""), svg.find("stroke-width=\"2\""));
+  EXPECT_LT(svg.find("stroke-width=\"2\""), svg.find("stroke=\"#007acf\" stroke-width=\"2.5\""));
+  EXPECT_EQ(count_of(svg, ">ran</text>"), 2u);
+  EXPECT_THAT(svg, HasSubstr("Lines below 5 % of it are left out"));
+}
+
+TEST(Picture, LinksOfSeveralHeadsHaveAColourAndAnEntryInTheLegendEach) {
+  View view = small_view();
+  view.heads.push_back(view.heads[0]);
+  view.heads[1].id = HeadId{2, 0};
+  const std::string svg = draw_links(view, PictureFormat::kSvg, {});
+  EXPECT_EQ(count_of(svg, "<line "), 6u);
+  EXPECT_THAT(svg, HasSubstr("stroke=\"#c23a41\" stroke-width=\"2.5\""));
+  EXPECT_THAT(svg, HasSubstr(">L3H1</text>"));
+  EXPECT_THAT(svg, HasSubstr(">L2H0</text>"));
 }
 
 TEST(Picture, OnlyThePdfHoldsADateAndItIsTheSourceDate) {

@@ -31,9 +31,9 @@ export interface Progress {
 }
 
 export interface ExportRequest {
-  view: "heatmap" | "row" | "heads";
+  view: "heatmap" | "row" | "heads" | "links";
   format: "png" | "svg" | "pdf" | "csv" | "json" | "npy";
-  heads: HeadId[]; // several: their mean
+  heads: HeadId[]; // several: their mean, or of links each
   level: string;
   scale: string;
   word?: number;

@@ -49,6 +49,7 @@ const said = signal("");
 const kByProgram: Partial<Record<ViewName, ExportRequest["view"]>> = {
   heatmap: "heatmap",
   heads: "heads",
+  links: "links",
 };
 
 export function ExportMenu({ view }: { view: ViewName }) {
@@ -71,7 +72,7 @@ export function ExportMenu({ view }: { view: ViewName }) {
     return theSource().exportAddress(info.id, {
       view: program,
       format,
-      heads,
+      heads: view === "links" ? c.heads.filter((h) => h.kind === head.kind) : heads,
       level: c.level,
       scale: c.scale,
       specials: c.specials,
@@ -83,8 +84,8 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const act = async (format: "png" | "svg" | "csv" | "pdf" | "json") => {
     try {
       const address = by(format);
-      // The program draws all heads in the model's order; a picture has them as they are shown.
-      const drawn = view === "heads" && (format === "png" || format === "svg");
+      // The program draws all heads in the model's order, and every link; a picture has what is shown.
+      const drawn = view !== "heatmap" && (format === "png" || format === "svg");
       if (address && format !== "csv" && !drawn) {
         const answer = await fetch(address);
         if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);

@@ -104,7 +104,7 @@ test("pictures, PDF and data come from the program", () =>
     await show(page, kSentence);
     await page.getByText("Save or copy").click();
     const starts = { PNG: "\u0089PNG", SVG: "<?xml", PDF: "%PDF" };
-    for (const view of ["heatmap", "heads"]) {
+    for (const view of ["heatmap", "links", "heads"]) {
       await page.locator(`#tab-${view}`).click();
       await page.locator(".data-table").waitFor();
       if ((await page.locator("details.export").getAttribute("open")) === null) await page.getByText("Save or copy").click();
