@@ -127,34 +127,6 @@ TEST_P(Map, TilesAtEveryZoomAndPoolingEqualDoublePrecision) {
   }
 }
 
-TEST_P(Map, CellsOfAGivenExtentEndWithTheRegion) {
-  const Recorded r(300, ScoreSpec{.scale = 0.25f, .causal = true}, 5);
-  const Region region{3, 290, 64, 300};  // 287 x 236
-  struct Case {
-    std::int64_t height, width, rows, columns;
-  };
-  for (const AttentionMap& map : {AttentionMap(r.head(), r.overview()), AttentionMap(r.head())})
-    for (const auto& [height, width, rows, columns] :
-         {Case{2, 3, 144, 79}, Case{64, 128, 5, 2}, Case{100, 1, 3, 236}, Case{300, 300, 1, 1}})
-      for (const Pool pool : {Pool::kMean, Pool::kMax, Pool::kSum}) {
-        const AttentionMap::Tile tile = map.tile(region, {height, width}, pool);
-        ASSERT_EQ(std::pair(tile.rows, tile.columns), std::pair(rows, columns));
-        ASSERT_EQ(AttentionMap::shape(region, {height, width}), std::pair(rows, columns));
-        for (std::int64_t i = 0; i < rows; ++i)
-          for (std::int64_t j = 0; j < columns; ++j) {
-            const std::int64_t q = 3 + i * height, k = 64 + j * width;
-            const double expected = r.pooled(q, std::min<std::int64_t>(290, q + height), k,
-                                             std::min<std::int64_t>(300, k + width), pool);
-            ASSERT_NEAR(tile.cells[static_cast<std::size_t>(i * columns + j)], expected,
-                        2e-6 + 1e-5 * expected)
-                << height << " x " << width << ", cell " << i << ", " << j;
-          }
-      }
-  const AttentionMap map(r.head(), r.overview());
-  EXPECT_THROW(map.tile(region, {0, 3}, Pool::kMax), Error);
-  EXPECT_THROW(map.tile(region, 0, Pool::kMax), Error);
-}
-
 TEST_P(Map, CellsMadeOfWholeBlocksComeFromTheOverviewAlone) {
   const Recorded r(300, ScoreSpec{.scale = 0.25f});
   // Queries that would fail any recomputation.

@@ -17,17 +17,40 @@ constexpr double kStep = 20, kBetween = 320, kSwatch = 12;
 constexpr double kFaintest = 0.05;  // of the scale
 constexpr std::size_t kMostLines = 5000;
 
-// The page's colours of heads (web/src/lib/colour.ts, headColour): hues by the golden angle, lighter
-// ones on a dark page.
-constexpr Rgb kColours[2][16] = {
-    {{0x00, 0x7a, 0xcf}, {0xc2, 0x3a, 0x41}, {0x00, 0x83, 0x4f}, {0x7d, 0x5a, 0xc6},
-     {0x8d, 0x65, 0x00}, {0x00, 0x82, 0xab}, {0xc2, 0x2f, 0x79}, {0x24, 0x7e, 0x0f},
-     {0x1a, 0x8a, 0xf3}, {0xd2, 0x65, 0x38}, {0x00, 0xa0, 0x8e}, {0xbf, 0x62, 0xc9},
-     {0x89, 0x8b, 0x00}, {0x00, 0x99, 0xe1}, {0xe4, 0x50, 0x6e}, {0x00, 0x9d, 0x50}},
-    {{0x02, 0xbd, 0xff}, {0xff, 0x89, 0x85}, {0x05, 0xc9, 0x94}, {0xc4, 0x9f, 0xff},
-     {0xd5, 0xa9, 0x49}, {0x00, 0xc7, 0xec}, {0xff, 0x84, 0xbc}, {0x79, 0xc2, 0x62},
-     {0x4b, 0x94, 0xf2}, {0xd7, 0x74, 0x4b}, {0x00, 0xa9, 0x97}, {0xc5, 0x72, 0xcd},
-     {0x95, 0x94, 0x26}, {0x00, 0xa1, 0xe2}, {0xe7, 0x64, 0x7b}, {0x18, 0xa6, 0x61}}};
+// The page's colours of heads (web/src/lib/colour.ts, headColour): hues by the golden angle,
+// lighter ones on a dark page.
+constexpr Rgb kColours[2][16] = {{{0x00, 0x7a, 0xcf},
+                                  {0xc2, 0x3a, 0x41},
+                                  {0x00, 0x83, 0x4f},
+                                  {0x7d, 0x5a, 0xc6},
+                                  {0x8d, 0x65, 0x00},
+                                  {0x00, 0x82, 0xab},
+                                  {0xc2, 0x2f, 0x79},
+                                  {0x24, 0x7e, 0x0f},
+                                  {0x1a, 0x8a, 0xf3},
+                                  {0xd2, 0x65, 0x38},
+                                  {0x00, 0xa0, 0x8e},
+                                  {0xbf, 0x62, 0xc9},
+                                  {0x89, 0x8b, 0x00},
+                                  {0x00, 0x99, 0xe1},
+                                  {0xe4, 0x50, 0x6e},
+                                  {0x00, 0x9d, 0x50}},
+                                 {{0x02, 0xbd, 0xff},
+                                  {0xff, 0x89, 0x85},
+                                  {0x05, 0xc9, 0x94},
+                                  {0xc4, 0x9f, 0xff},
+                                  {0xd5, 0xa9, 0x49},
+                                  {0x00, 0xc7, 0xec},
+                                  {0xff, 0x84, 0xbc},
+                                  {0x79, 0xc2, 0x62},
+                                  {0x4b, 0x94, 0xf2},
+                                  {0xd7, 0x74, 0x4b},
+                                  {0x00, 0xa9, 0x97},
+                                  {0xc5, 0x72, 0xcd},
+                                  {0x95, 0x94, 0x26},
+                                  {0x00, 0xa1, 0xe2},
+                                  {0xe7, 0x64, 0x7b},
+                                  {0x18, 0xa6, 0x61}}};
 Rgb head_colour(std::size_t i, bool dark) { return kColours[dark ? 1 : 0][i % 16]; }
 
 struct Line {
@@ -44,7 +67,8 @@ std::vector<Line> lines_of(const View& view, double top, Scale scale) {
     for (std::size_t at = 0; at < map.weights.size(); ++at) {
       const double share = scaled(map.weights[at], top, scale);
       const auto cell = static_cast<std::int64_t>(at);
-      if (share >= kFaintest) lines.push_back({head, cell / map.columns, cell % map.columns, share});
+      if (share >= kFaintest)
+        lines.push_back({head, cell / map.columns, cell % map.columns, share});
     }
   }
   std::stable_sort(lines.begin(), lines.end(),
@@ -83,7 +107,8 @@ std::string draw_links(const View& view, PictureFormat format, const PictureStyl
   const Page page = page_of(style);
   const TextStyle title{kTitleSize, page.ink, true}, label{13, page.ink};
   Canvas scratch;
-  const TextSize query = scratch.measure(kQueryTitle, title), key = scratch.measure(kKeyTitle, title);
+  const TextSize query = scratch.measure(kQueryTitle, title),
+                 key = scratch.measure(kKeyTitle, title);
   const double left = kMargin + std::max(widest(scratch, rows, label), query.width) + kGap;
   const double right = left + kBetween;
   const double width =
@@ -94,23 +119,26 @@ std::string draw_links(const View& view, PictureFormat format, const PictureStyl
 
   const std::string what =
       view.heads.size() > 1 ? fmt::format("{} heads", view.heads.size()) : long_name_of(first);
-  std::string scale = scale_sentence(top, style.scale, view.heads.size() > 1 ? "all heads" : "the map");
+  std::string scale =
+      scale_sentence(top, style.scale, view.heads.size() > 1 ? "all heads" : "the map");
   scale += fmt::format(" Lines below {:.0f} % of it are left out.", 100 * kFaintest);
   if (found > lines.size())
     scale += fmt::format(" The {} strongest of {} lines are drawn.", lines.size(), found);
-  Sheet sheet(view.notes, format, style, width, above + words + legend, title_of(view, what),
-              view.heads.size() > 1 ? title_of(view, what) + ". " + scale
-                                    : caption_of(view, first, scale));
+  Sheet sheet(
+      view.notes, format, style, width, above + words + legend, title_of(view, what),
+      view.heads.size() > 1 ? title_of(view, what) + ". " + scale : caption_of(view, first, scale));
   Canvas& canvas = sheet.canvas();
   canvas.text(kQueryTitle, left - kGap - query.width, kMargin, title);
   canvas.text(kKeyTitle, right + kGap, kMargin, title);
 
-  const auto middle = [&](std::int64_t i) { return above + kStep * (static_cast<double>(i) + 0.5); };
+  const auto middle = [&](std::int64_t i) {
+    return above + kStep * (static_cast<double>(i) + 0.5);
+  };
   const auto heads = static_cast<double>(view.heads.size());
   for (const Line& line : lines) {
     // Lines of several heads lie side by side.
-    const double aside = (static_cast<double>(line.head) - (heads - 1) / 2) *
-                         std::min(2.5, kStep / 2 / heads);
+    const double aside =
+        (static_cast<double>(line.head) - (heads - 1) / 2) * std::min(2.5, kStep / 2 / heads);
     canvas.line(left, middle(line.query) + aside, right, middle(line.key) + aside,
                 mixed(page.paper, head_colour(line.head, style.dark), line.share),
                 0.5 + 2 * line.share);
