@@ -176,6 +176,24 @@ TEST_F(SentencePieceFolder, OfMarianCutsTheTargetByAModelOfItsOwn) {
   EXPECT_EQ(target.decode({8, 0}, false), "ab</s>");
 }
 
+// transformers 5.23 gives these ids with either value of either flag.
+TEST(TokenizerJson, AloneDecidesWhatStandsAroundATextWhateverTheFlagsSay) {
+  const TemporaryFolder folder;
+  std::filesystem::copy_file(
+      std::string(REGARD_SOURCE_DIR) + "/tests/golden/tokenizer/llama2/tokenizer.json",
+      folder.path() / "tokenizer.json");
+  std::ofstream(folder.path() / "config.json") << R"({"model_type": "llama"})";
+  for (const char* flags : {"", R"(, "add_bos_token": true)", R"(, "add_bos_token": false)",
+                            R"(, "add_bos_token": true, "add_eos_token": true)"}) {
+    std::ofstream(folder.path() / "tokenizer_config.json")
+        << R"({"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>")"
+        << flags << "}";
+    EXPECT_THAT(ids(Tokenizer::open(folder.path().string()).encode("a b")),
+                ElementsAre(0, 511, 512))
+        << flags;
+  }
+}
+
 TEST_F(SentencePieceFolder, WithABrokenTokenizerJsonIsAnError) {
   write("tokenizer.json", "{");
   EXPECT_THROW(Tokenizer::open(folder_), Error);
