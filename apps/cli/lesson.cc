@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "regard/session/builtin_model.h"
 #include "regard/session/page.h"
 
 namespace regard::cli {
@@ -22,6 +23,14 @@ void lesson(Context& context, const Options& options) {
   std::vector<PageRun> runs;
   for (std::size_t i = 0; i < traces.size(); ++i)
     runs.push_back({.trace = &traces[i], .untrained = requests[i].untrained});
+  // What the program keeps of its own model's training.
+  std::vector<KeptRun> kept;
+  if (session.resolve(options.model) == kBuiltinModel)
+    for (const RunRequest& request : requests)
+      if (!request.untrained)
+        for (KeptRun& one : kept_runs(request.text)) kept.push_back(std::move(one));
+  for (const KeptRun& one : kept)
+    runs.push_back({.trace = &one.trace, .checkpoint = one.checkpoint});
   std::size_t bytes = 0;
   write_output(options.output, Format::kHtml, [&](const Sink& sink) {
     write_page(session, runs, {.lesson = true}, [&](std::string_view part) {

@@ -122,11 +122,14 @@ RunRequest run_request(const Json& json, std::optional<std::int64_t>* checkpoint
   return request;
 }
 
-std::string checkpoint_folder(const std::string& run, std::int64_t step) {
-  if (!run.empty())
-    for (const RunCheckpoint& one : run_checkpoints(run))
-      if (one.step == step) return one.folder;
+[[noreturn]] void throw_no_checkpoint(std::int64_t step) {
   throw Failure{404, fmt::format("checkpoint {}: not there; /api/checkpoints lists what is", step)};
+}
+
+std::string checkpoint_folder(const std::string& run, std::int64_t step) {
+  for (const RunCheckpoint& one : run_checkpoints(run))
+    if (one.step == step) return one.folder;
+  throw_no_checkpoint(step);
 }
 
 std::string event(std::string_view name, std::string_view data) {
@@ -148,7 +151,7 @@ Api::Api(Session& session, ApiOptions options)
     : session_(session),
       options_(std::move(options)),
       store_(options_.budget, options_.temporary),
-      runs_(session, store_),
+      runs_(store_),
       assistant_(options_.assistant) {}
 
 Headers Api::common_headers() {
@@ -321,10 +324,23 @@ void Api::start_run(const Request& request, Exchange& exchange) {
   std::optional<std::int64_t> checkpoint;
   RunRequest run =
       read_body(request, [&](const Json& json) { return run_request(json, &checkpoint); });
-  if (checkpoint) {
+  const auto begin = [&](MakeTrace make) {
+    exchange.send(202, kJson, fmt::format("{{\"run\":\"{}\"}}", runs_.start(std::move(make))));
+  };
+  const auto run_model = [&] {
+    begin([this, run](const Progress& progress, const CancelToken* cancel) {
+      return session_.run(run, progress, cancel);
+    });
+  };
+  if (checkpoint && !options_.run.empty()) {
     run.model = checkpoint_folder(options_.run, *checkpoint);
-    return exchange.send(202, kJson,
-                         fmt::format("{{\"run\":\"{}\"}}", runs_.start(std::move(run))));
+    return run_model();
+  }
+  if (checkpoint) {
+    for (const KeptRun& kept : kept_runs(run.text))
+      if (kept.checkpoint.step == *checkpoint)
+        return begin([trace = kept.trace](const Progress&, const CancelToken*) { return trace; });
+    throw_no_checkpoint(*checkpoint);
   }
   // A name and no path: what is opened is in the list.
   std::string chosen;
@@ -336,7 +352,7 @@ void Api::start_run(const Request& request, Exchange& exchange) {
     throw Failure{
         404, fmt::format("model {}: not there; /api/models lists what is", json_quoted(run.model))};
   run.model = entry->path;
-  exchange.send(202, kJson, fmt::format("{{\"run\":\"{}\"}}", runs_.start(std::move(run))));
+  run_model();
 }
 
 void Api::follow_run(const std::string& id, Exchange& exchange) {
@@ -372,16 +388,17 @@ void Api::list_traces(Exchange& exchange) {
 
 void Api::list_checkpoints(const Request& request, Exchange& exchange) {
   const Parameters parameters(request.query, {"model", "text"});
-  std::string json = "{\"checkpoints\":[";
-  if (!options_.run.empty()) {
-    std::string chosen;
-    static_cast<void>(known_models(&chosen));
-    if (parameters.text("model", chosen) == chosen)
-      for (const RunCheckpoint& one : run_checkpoints(options_.run)) {
-        if (json.back() != '[') json += ',';
-        json += to_json(one);
-      }
-  }
+  std::string chosen, json = "{\"checkpoints\":[";
+  static_cast<void>(known_models(&chosen));
+  const std::string model = parameters.text("model", chosen);
+  const auto list = [&](const RunCheckpoint& one) {
+    if (json.back() != '[') json += ',';
+    json += to_json(one);
+  };
+  if (options_.run.empty() && model == kBuiltinModel)
+    for (const KeptRun& kept : kept_runs(parameters.text("text", ""))) list(kept.checkpoint);
+  if (!options_.run.empty() && model == chosen)
+    for (const RunCheckpoint& one : run_checkpoints(options_.run)) list(one);
   exchange.send(200, kJson, json + "]}");
 }
 

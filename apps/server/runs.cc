@@ -18,8 +18,7 @@ constexpr double kStep = 0.005;         // of progress that is worth telling
 
 }  // namespace
 
-Runs::Runs(Session& session, TraceStore& store)
-    : session_(session), store_(store), thread_([this] { work(); }) {}
+Runs::Runs(TraceStore& store) : store_(store), thread_([this] { work(); }) {}
 
 Runs::~Runs() {
   {
@@ -68,10 +67,10 @@ void Runs::count_waiting() {
   }
 }
 
-std::string Runs::start(RunRequest request) {
+std::string Runs::start(MakeTrace make) {
   auto run = std::make_shared<Run>();
   run->id = random_id();
-  run->request = std::move(request);
+  run->make = std::move(make);
   {
     const std::lock_guard lock(mutex_);
     const auto waiting = std::count_if(runs_.begin(), runs_.end(), [](const auto& one) {
@@ -139,7 +138,7 @@ void Runs::perform(Run& run) {
       told = done;
       change(run, [&](RunStatus& status) { status.done = done; });
     };
-    trace = store_.add(session_.run(run.request, progress, &run.cancel));
+    trace = store_.add(run.make(progress, &run.cancel));
   } catch (const Error& wrong) {
     error = wrong.kind() == Error::Kind::kCancelled ? "cancelled" : wrong.what();
   } catch (const std::bad_alloc&) {

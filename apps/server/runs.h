@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -12,7 +13,7 @@
 #include <thread>
 
 #include "apps/server/trace_store.h"
-#include "regard/session/session.h"
+#include "regard/platform/threads.h"
 
 namespace regard::server {
 
@@ -27,15 +28,18 @@ struct RunStatus {
   bool ended() const { return phase == Phase::kDone || phase == Phase::kFailed; }
 };
 
-// Thread safety: any thread. Session and store must outlive it; only its thread runs models.
+// What a run does; called on the thread of the runs, one at a time.
+using MakeTrace = std::function<Trace(const Progress&, const CancelToken*)>;
+
+// Thread safety: any thread. The store must outlive it, and what the runs use.
 class Runs {
  public:
-  Runs(Session& session, TraceStore& store);
+  explicit Runs(TraceStore& store);
   // Cancels what there is and waits for it.
   ~Runs();
 
   // Returns the run's id. Throws Failure (503) when kMostWaiting are waiting.
-  std::string start(RunRequest request);
+  std::string start(MakeTrace make);
   // Throw Failure (404) for an id that is not known.
   void cancel(const std::string& id);
   // Returns once the version is above `seen`, or the time is over.
@@ -46,7 +50,7 @@ class Runs {
  private:
   struct Run {
     std::string id;
-    RunRequest request;
+    MakeTrace make;
     CancelToken cancel;
     RunStatus status;
   };
@@ -56,7 +60,6 @@ class Runs {
   void work();
   void perform(Run& run);
 
-  Session& session_;
   TraceStore& store_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

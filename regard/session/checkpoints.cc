@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "regard/platform/json.h"
+#include "regard/session/builtin_model.h"
 #include "regard/training/metrics.h"
 
 namespace regard {
@@ -29,12 +31,26 @@ std::vector<RunCheckpoint> run_checkpoints(const std::string& run) {
   return all;
 }
 
+std::vector<KeptRun> kept_runs(const std::string& text) {
+  std::vector<KeptRun> runs;
+  for (KeptCheckpoint& kept : builtin_checkpoints())
+    if (kept.trace.text == text)
+      runs.push_back({.checkpoint = {.step = kept.step,
+                                     .loss = kept.loss,
+                                     .held_out = {},
+                                     .folder = {},
+                                     .note = std::move(kept.run)},
+                      .trace = std::move(kept.trace)});
+  return runs;
+}
+
 std::string to_json(const RunCheckpoint& checkpoint) {
   const auto number = [](std::optional<double> value) {
     return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string("null");
   };
-  return fmt::format(R"({{"step":{},"loss":{},"heldOut":{}}})", checkpoint.step,
-                     number(checkpoint.loss), number(checkpoint.held_out));
+  return fmt::format(R"({{"step":{},"loss":{},"heldOut":{},"note":{}}})", checkpoint.step,
+                     number(checkpoint.loss), number(checkpoint.held_out),
+                     json_quoted(checkpoint.note));
 }
 
 }  // namespace regard

@@ -125,6 +125,7 @@ export interface Checkpoint {
   step: number;
   loss: number | null; // nats; null: not measured after this step
   heldOut: number | null;
+  note: string; // which training, where that must be said
 }
 
 // The cells of a tile: at most so many along an edge, the last one taking the remainder; or each of

@@ -20,7 +20,11 @@ test("every step works from disk, and no request leaves", async () => {
     for (const [i, step] of text.steps.entries()) {
       await page.locator(".lesson-steps button").nth(i).click();
       await page.locator(".lesson-figure > *").first().waitFor();
-      if (step.id === "learned") await page.locator(".plane").first().waitFor();
+      if (step.id === "learned") {
+        await page.locator(".training .plane").waitFor();
+        await page.getByRole("slider", { name: "Checkpoint" }).fill("0");
+        await page.getByText("at step 0", { exact: false }).first().waitFor();
+      }
       if (step.id === "distance") {
         const slider = page.locator(".lesson-figure input[type=range]");
         const most = Number(await slider.getAttribute("max"));

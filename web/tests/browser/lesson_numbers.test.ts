@@ -162,20 +162,21 @@ test("what flows on: each value times its share, and their sum", () =>
     }
   }));
 
-test("the untrained twin is that of regard show --untrained", () =>
+const kUnkept = "The queen thanked the guard because she was very grateful.";
+test("where no checkpoint is kept, the untrained twin is that of regard show --untrained", () =>
   atStep("learned", async (page) => {
-    const twin = shown(kSentence, "--untrained");
-    const trainedMap = shown(kSentence);
+    const twin = shown(kUnkept, "--untrained");
+    const trainedMap = shown(kUnkept);
     const plane = page.locator(".plate", { hasText: kTwin }).locator(".plane");
     await plane.focus();
-    const q = twin.words.findIndex((w) => w.text === "it");
+    const q = twin.words.findIndex((w) => w.text === "she");
     await page.keyboard.press("Home");
     await page.keyboard.press("PageUp");
     for (let i = 0; i < q; ++i) await page.keyboard.press("ArrowDown");
     await page.keyboard.press("ArrowRight");
     const said = numbers(await page.locator(".plate .readout b").allTextContents());
-    near(said, [twin.heads[0]!.weights[q]![1]!, trainedMap.heads[0]!.weights[q]![1]!], 3, "it -> animal");
-  }));
+    near(said, [twin.heads[0]!.weights[q]![1]!, trainedMap.heads[0]!.weights[q]![1]!], 3, "she -> queen");
+  }, kUnkept));
 
 test("words pulled apart: the link in the longer sentence is that of regard show", () =>
   atStep("distance", async (page) => {
@@ -208,6 +209,21 @@ test("a word of which the vocabulary knows nothing is said to be unknown", () =>
   atStep("who", async (page) => {
     await page.locator(".notes", { hasText: "googled" }).waitFor();
   }, "The animal googled the street because it was too tired."));
+
+test("the checkpoints that the program keeps: the last one is the model's own grid", () =>
+  atStep("learned", async (page) => {
+    const slider = page.getByRole("slider", { name: "Checkpoint" });
+    await slider.waitFor();
+    await page.waitForFunction(() => !document.body.textContent!.includes("Running the text at every checkpoint"));
+    assert.ok(Number(await slider.getAttribute("max")) >= 3);
+    await page.getByText("As a table").click();
+    const last = Number(await page.locator(".data-table tbody tr").last().locator("td").last().textContent());
+    near([last], [Math.max(...rowOf(shown(kSentence), "it"))], 2, "the link that is followed");
+    await slider.fill("0");
+    await page.getByText(`${kHead} at step 0`, { exact: true }).waitFor();
+    const first = Number(await page.locator(".data-table tbody tr").first().locator("td").last().textContent());
+    assert.ok(first < 0.3, `an untrained head looks everywhere: ${first}`);
+  }));
 
 const kAnimals = ["fox", "hen", "goat", "duck", "ox", "ram", "cat", "dog"];
 const kDocuments = kAnimals.flatMap((a) => kAnimals.map((b) => `the ${a} saw the ${b} and it ran because the ${b} was big .`));

@@ -228,7 +228,7 @@ for (const dark of [false, true]) {
       for (const [i, place] of kPlaces.entries()) {
         await page.locator(".lesson-steps button").nth(i).click();
         await page.locator(place === "quiz" ? ".question .plane" : place === "ask" ? ".ask-questions" : ".lesson-figure > *").first().waitFor();
-        if (place === "learned") await page.locator(".plate").nth(1).waitFor();
+        if (place === "learned") await page.locator(".head-measures").waitFor();
         assert.deepEqual(await axe(page), [], place);
       }
     }));

@@ -77,6 +77,7 @@ export function Training() {
           {fill(t.loading, { n: runs.size, of: list.length })}
         </p>
       )}
+      {here.note !== "" && <p class="muted">{fill(t.note, { note: here.note })}</p>}
       {of > list.length && <p class="muted">{fill(t.some, { n: list.length, of })}</p>}
       {run ? (
         <Shown list={list} runs={runs} here={here} run={run} head={head} playing={playing} />
