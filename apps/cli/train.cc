@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <limits>
 #include <sstream>
 
 #include "apps/cli/command.h"
@@ -58,12 +59,14 @@ class Bar {
   bool drawn_ = false;
 };
 
-// A number that is positive, or not negative.
-CLI::Validator number_where(bool zero, const char* what) {
+// A finite number that is positive, or not negative, and below `limit`.
+CLI::Validator number_where(bool zero, const char* what,
+                            double limit = std::numeric_limits<double>::infinity()) {
   return {[=](const std::string& text) {
             char* end = nullptr;
             const double x = std::strtod(text.c_str(), &end);
-            const bool good = end != text.c_str() && *end == 0 && (x > 0 || (zero && x == 0));
+            const bool good =
+                end != text.c_str() && *end == 0 && (x > 0 || (zero && x == 0)) && x < limit;
             return good ? std::string()
                         : fmt::format("expected a number {}, found \"{}\"", what, text);
           },
@@ -80,7 +83,11 @@ void read_options(CLI::App* verb, const std::string& path) {
       throw Error::at(path, item.fullname(), "the name of an option", "none of that name");
     if (option->count() > 0) continue;
     option->add_result(item.inputs);
-    option->run_callback();
+    try {
+      option->run_callback();
+    } catch (const CLI::ParseError& error) {
+      throw Error(fmt::format("{}: {}", path, error.what()), Error::Kind::kUsage);
+    }
   }
 }
 
@@ -99,10 +106,11 @@ void train_model(Context& context, const Options& options) {
   if (request.corpus.empty() && request.texts.empty() && request.generator.empty())
     throw Error("CORPUS: expected files, folders, - or --generator, found none",
                 Error::Kind::kUsage);
+  if (request.run.folder.empty())
+    throw Error("--output: expected a folder for the run, found none", Error::Kind::kUsage);
   if (options.documents == "blank-lines") request.rule = DocumentRule::kBlankLines;
-  const bool causal = request.config.empty() && predicts_next(request.model.architecture);
-  if (options.pieces == "bpe" || (options.pieces.empty() && causal))
-    request.pieces.kind = PieceKind::kBytePairs;
+  request.any_kind = options.pieces.empty();
+  if (options.pieces == "bpe") request.pieces.kind = PieceKind::kBytePairs;
   request.pieces.lower_case = !options.keep_case;
   request.run.shuffle = !options.in_order;
   if (options.curve == "linear") request.run.schedule.curve = Curve::kLinear;
@@ -139,13 +147,14 @@ void add_train(CLI::App& app, Context& context) {
   const CLI::Validator positive = number_where(false, "above 0");
   const CLI::Validator not_negative = number_where(true, "of at least 0");
   const auto share = CLI::Range(0.0, 1.0);
+  const CLI::Validator part = number_where(true, "of at least 0 and below 1", 1.0);
   verb->add_option("--options", options->file, "Options from a file, a line each: rate = 0.003");
   verb->add_option("CORPUS", request.corpus, "Files, folders, - for standard input");
   verb->add_option("--generator", request.generator, "A command that writes the corpus");
   verb->add_option("--documents", options->documents, "What parts documents")
       ->check(CLI::IsMember({"lines", "blank-lines"}))
       ->capture_default_str();
-  verb->add_option("-o,--output", run.folder, "Folder of the run")->required();
+  verb->add_option("-o,--output", run.folder, "Folder of the run");
   verb->add_flag("--resume", request.resume, "Go on with the run that the folder holds");
   verb->add_option("--architecture", request.model.architecture, "What is trained")
       ->check(CLI::IsMember(new_architectures()))
@@ -164,7 +173,8 @@ void add_train(CLI::App& app, Context& context) {
       ->check(not_negative);
   verb->add_option("--init", request.start.weight, "Deviation of new weights")->check(not_negative);
   verb->add_option("--init-output", request.start.residual,
-                   "Of those that add to the hidden states, before the division by sqrt(2 layers)");
+                   "Of those that add to the hidden states, before the division by sqrt(2 layers)")
+      ->check(not_negative);
   verb->add_option("--tokenizer", request.tokenizer, "A tokenizer.json instead of a new one");
   verb->add_option("--pieces", request.pieces.size, "Size of the new vocabulary")
       ->check(positive)
@@ -184,7 +194,7 @@ void add_train(CLI::App& app, Context& context) {
   verb->add_option("--length", request.longest, "Tokens at which documents are cut")
       ->check(not_negative);
   verb->add_option("--held-out", request.held_out, "Share of the documents to measure on")
-      ->check(share)
+      ->check(part)
       ->capture_default_str();
   verb->add_flag("--in-order", options->in_order, "Documents in the corpus's order, not shuffled");
   verb->add_option("--batch", run.batch, "Documents of a pass")->check(positive);
@@ -202,12 +212,14 @@ void add_train(CLI::App& app, Context& context) {
   verb->add_option("--curve", options->curve, "How the rate falls")
       ->check(CLI::IsMember({"cosine", "linear"}))
       ->capture_default_str();
-  verb->add_option("--beta1", run.optimizer.beta1, "AdamW")->check(share)->capture_default_str();
-  verb->add_option("--beta2", run.optimizer.beta2, "AdamW")->check(share)->capture_default_str();
+  verb->add_option("--beta1", run.optimizer.beta1, "AdamW")->check(part)->capture_default_str();
+  verb->add_option("--beta2", run.optimizer.beta2, "AdamW")->check(part)->capture_default_str();
   verb->add_option("--decay", run.optimizer.decay, "AdamW: of weights and embeddings")
+      ->check(not_negative)
       ->capture_default_str();
   verb->add_flag("--decay-all", run.optimizer.decay_all, "AdamW: of gains and biases too");
   verb->add_option("--clip", run.optimizer.clip, "Largest norm of the gradient; 0: any")
+      ->check(not_negative)
       ->capture_default_str();
   verb->add_option("--seed", run.seed, "The same seed gives the same model")->capture_default_str();
   verb->add_option("--save-every", run.save_every, "Steps")

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace regard {
 
@@ -25,5 +26,8 @@ class Sha256 {
   std::size_t filled_ = 0;
   std::uint64_t size_ = 0;
 };
+
+// That of a text.
+std::string sha256_of(std::string_view text);
 
 }  // namespace regard

@@ -18,6 +18,7 @@
 #include "regard/platform/json.h"
 #include "regard/platform/mapped_file.h"
 #include "regard/platform/output_file.h"
+#include "regard/platform/sha256.h"
 #include "regard/render/curves.h"
 
 namespace regard {
@@ -52,6 +53,19 @@ std::vector<std::string> documents_of(const TrainRequest& request) {
   return documents;
 }
 
+// As asked for, else by what the model predicts.
+PieceKind piece_kind(const TrainRequest& request) {
+  if (!request.any_kind) return request.pieces.kind;
+  const auto kind_for = [](bool next) {
+    return next ? PieceKind::kBytePairs : PieceKind::kWordPiece;
+  };
+  if (request.config.empty()) return kind_for(predicts_next(request.model.architecture));
+  const JsonDocument json = JsonDocument::parse(
+      with_vocabulary(read_text_file(request.config, 1 << 20), request.config, request.pieces.size),
+      request.config);
+  return kind_for(read_model_spec(json.root()).causal);
+}
+
 std::string tokenizer_text(const TrainRequest& request, const std::vector<std::string>& documents,
                            const CancelToken* cancel) {
   if (!request.tokenizer.empty()) {
@@ -62,7 +76,9 @@ std::string tokenizer_text(const TrainRequest& request, const std::vector<std::s
   // A run that is continued has its tokenizer already.
   const fs::path kept = fs::path(request.run.folder) / "tokenizer.json";
   if (request.resume && fs::exists(kept)) return read_text_file(kept.string(), kLargestJson);
-  const std::string text = train_tokenizer(documents, request.pieces, cancel);
+  PieceOptions pieces = request.pieces;
+  pieces.kind = piece_kind(request);
+  const std::string text = train_tokenizer(documents, pieces, cancel);
   const std::int64_t size = Tokenizer::from_json(text, "tokenizer").vocabulary_size();
   if (size < request.pieces.size)
     throw Error(
@@ -138,9 +154,24 @@ void train(const TrainRequest& request, const std::function<void(const TrainPlan
   }
   const std::int64_t most = spec.max_positions > 0 ? spec.max_positions : spec.trained_positions;
   std::int64_t longest = request.longest;
-  if (longest == 0 || (spec.max_positions > 0 && longest > spec.max_positions)) longest = most;
-  Corpus corpus = encode(tokenizer, documents, longest > 0 ? longest : 512);
+  if (longest == 0) longest = most > 0 ? most : 512;
+  if (spec.max_positions > 0 && longest > spec.max_positions) {
+    plan.notes.push_back(
+        fmt::format("length: the model has {} positions, so not {}", spec.max_positions, longest));
+    longest = spec.max_positions;
+  }
+  CutOff cut_off;
+  Corpus corpus = encode(tokenizer, documents, longest, &cut_off);
+  if (cut_off.documents > 0)
+    plan.notes.push_back(fmt::format(
+        "{} of {} documents are longer than {} tokens: {:.1f} % of all tokens are left out",
+        cut_off.documents, corpus.size(), longest,
+        100.0 * static_cast<double>(cut_off.tokens) /
+            static_cast<double>(cut_off.tokens + std::ssize(corpus.ids))));
   Corpus held_out = split_held_out(&corpus, request.held_out);
+  if (request.held_out > 0 && held_out.size() == 0)
+    plan.notes.push_back(fmt::format("of {} documents, a share of {} is none: nothing is held out",
+                                     corpus.size(), request.held_out));
   for (const Parameter& parameter : model.parameters())
     plan.parameters += element_count(parameter.shape);
   plan.vocabulary = tokenizer.vocabulary_size();
@@ -152,12 +183,12 @@ void train(const TrainRequest& request, const std::function<void(const TrainPlan
                                     request.start.residual)},
               {"corruption", request.corruption.empty()
                                  ? fmt::format("{}", request.choose)
-                                 : read_text_file(request.corruption, kLargestJson)}};
+                                 : sha256_of(read_text_file(request.corruption, kLargestJson))}};
   if (request.tokenizer.empty()) {
     const PieceOptions& p = request.pieces;
-    run.also["pieces"] =
-        fmt::format("{} of {}{}{}", p.size, p.kind == PieceKind::kWordPiece ? "wordpiece" : "bpe",
-                    p.lower_case ? "" : ", case kept", p.wrap ? ", wrapped" : "");
+    run.also["pieces"] = fmt::format(
+        "{} of {}{}{}", p.size, piece_kind(request) == PieceKind::kWordPiece ? "wordpiece" : "bpe",
+        p.lower_case ? "" : ", case kept", p.wrap ? ", wrapped" : "");
   }
   TrainingRun training(std::move(model), std::move(corpus), std::move(held_out), text, run,
                        request.resume);
@@ -176,8 +207,11 @@ void train(const TrainRequest& request, const std::function<void(const TrainPlan
           if (report) report(step);
         },
         cancel);
-  } catch (const Error& error) {
-    if (error.kind() == Error::Kind::kCancelled) draw_curves(run.folder);
+  } catch (const Error&) {
+    try {
+      draw_curves(run.folder);
+    } catch (const Error&) {  // a full disk, say, which is what is told already
+    }
     throw;
   }
   draw_curves(run.folder);

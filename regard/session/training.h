@@ -22,11 +22,12 @@ struct TrainRequest {
   std::string generator;                                   // a command that writes documents
   DocumentRule rule = DocumentRule::kLines;
   std::int64_t longest = 0;  // tokens of a document; 0: the model's positions
-  double held_out = 0.05;    // share of the documents
+  double held_out = 0.05;    // share of the documents, below 1
 
   std::string tokenizer;  // a tokenizer.json or its folder; empty: one is trained
   PieceOptions pieces;
-  std::string config;  // a config.json; empty: made of `model`
+  bool any_kind = true;  // pieces.kind follows from what the model predicts
+  std::string config;    // a config.json; empty: made of `model`
   NewModel model;
   Initialization start;
 

@@ -89,7 +89,7 @@ std::string Corpus::digest() const {
 }
 
 Corpus encode(const Tokenizer& tokenizer, const std::vector<std::string>& documents,
-              std::int64_t longest) {
+              std::int64_t longest, CutOff* cut_off) {
   constexpr std::int64_t kAtOnce = 64;
   std::vector<std::vector<std::int32_t>> all(documents.size());
   const auto count = std::ssize(documents);
@@ -102,6 +102,10 @@ Corpus encode(const Tokenizer& tokenizer, const std::vector<std::string>& docume
   for (const auto& ids : all) {
     if (ids.empty()) continue;
     const auto kept = std::min<std::int64_t>(longest, std::ssize(ids));
+    if (cut_off != nullptr && kept < std::ssize(ids)) {
+      ++cut_off->documents;
+      cut_off->tokens += std::ssize(ids) - kept;
+    }
     corpus.ids.insert(corpus.ids.end(), ids.begin(), ids.begin() + kept);
     corpus.starts.push_back(std::ssize(corpus.ids));
   }
@@ -111,9 +115,9 @@ Corpus encode(const Tokenizer& tokenizer, const std::vector<std::string>& docume
 Corpus split_held_out(Corpus* corpus, double share) {
   Corpus kept, held;
   if (share <= 0) return held;
-  const auto every = std::max<std::int64_t>(2, std::llround(1 / share));
+  const auto before = [&](std::int64_t i) { return std::floor(static_cast<double>(i) * share); };
   for (std::int64_t i = 0; i < corpus->size(); ++i) {
-    Corpus& to = i % every == every - 1 ? held : kept;
+    Corpus& to = before(i + 1) > before(i) ? held : kept;
     const auto begin = corpus->ids.begin() + corpus->starts[static_cast<std::size_t>(i)];
     to.ids.insert(to.ids.end(), begin, begin + corpus->length(i));
     to.starts.push_back(std::ssize(to.ids));

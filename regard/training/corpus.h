@@ -39,12 +39,17 @@ struct Corpus {
   std::string digest() const;
 };
 
+// What was left out of documents that are too long.
+struct CutOff {
+  std::int64_t documents = 0, tokens = 0;
+};
+
 // Ids with the tokenizer's special tokens, documents longer than `longest` cut. Documents without
 // tokens are left out.
 Corpus encode(const Tokenizer& tokenizer, const std::vector<std::string>& documents,
-              std::int64_t longest);
+              std::int64_t longest, CutOff* cut_off = nullptr);
 
-// Takes every n-th document out, n = 1 / share, into a second corpus; none when share is 0.
+// Takes this share of the documents out, spread evenly, into a second corpus. share: below 1.
 Corpus split_held_out(Corpus* corpus, double share);
 
 }  // namespace regard

@@ -36,7 +36,8 @@ double squares_of(const float* x, std::int64_t count) {
 
 double rate_at(const ScheduleOptions& s, std::int64_t step) {
   if (step <= s.warm_up) return s.rate * static_cast<double>(step) / static_cast<double>(s.warm_up);
-  const double held = s.hold * static_cast<double>(s.steps);
+  const double held =
+      std::max(static_cast<double>(s.warm_up), s.hold * static_cast<double>(s.steps));
   const double falls = static_cast<double>(s.steps) - held;
   const double past = static_cast<double>(step) - held;
   if (past <= 0 || falls <= 0) return s.rate;

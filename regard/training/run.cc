@@ -3,12 +3,17 @@
 // corrupted follows from the seed and the step's number, so only parameters and moments are state.
 #include "regard/training/run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <numeric>
 
 #include "regard/checkpoint/safetensors.h"
@@ -22,12 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "1";
-
-std::string digest_of(std::string_view text) {
-  Sha256 hash;
-  hash.add(std::as_bytes(std::span(text)));
-  return hash.finish();
-}
 
 TensorView view_of(std::span<const float> values) {
   return {DType::kF32, {std::ssize(values)}, reinterpret_cast<const std::byte*>(values.data())};
@@ -44,6 +43,29 @@ void write_text(const fs::path& path, std::string_view text) {
   file.write(text);
   file.commit();
 }
+
+// Holds a folder against other processes.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder)
+      : file_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    const bool taken = file_ >= 0 && errno == EWOULDBLOCK;
+    if (file_ >= 0) ::close(file_);
+    // Where a file system has no locks, nobody is kept out.
+    file_ = -1;
+    if (taken)
+      throw Error::at(folder, "", "a run that nobody trains", "another process that trains it");
+  }
+  ~FolderLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
+};
 
 // A stream of numbers of its own for each purpose, epoch or step.
 Random stream(std::uint64_t seed, std::uint64_t purpose, std::int64_t number) {
@@ -82,8 +104,8 @@ struct TrainingRun::State {
     all["epsilon"] = fmt::format("{}", o.epsilon);
     all["decay"] = fmt::format("{}{}", o.decay, o.decay_all ? " of all" : "");
     all["clip"] = fmt::format("{}", o.clip);
-    all["config"] = digest_of(model.config());
-    all["tokenizer"] = digest_of(tokenizer);
+    all["config"] = sha256_of(model.config());
+    all["tokenizer"] = sha256_of(tokenizer);
     all["corpus"] = corpus.digest();
     all["objective"] = options.corruption ? "masked" : "causal";
     return all;
@@ -101,6 +123,7 @@ struct TrainingRun::State {
   std::string last_checkpoint;
   std::optional<double> last_held_out;
   std::optional<Batch> last_batch;
+  std::optional<FolderLock> lock;
 
   Batch batch_of(const Corpus& from, std::span<const std::int64_t> which, Random* random) const {
     return options.corruption ? masked_batch(from, which, *options.corruption, random)
@@ -187,10 +210,15 @@ struct TrainingRun::State {
     last_checkpoint = folder.string();
   }
 
-  // Takes the run up where it was saved; whether there was one.
-  bool load() {
+  // Takes the run up where it was saved. One that was killed before it had saved anything is begun
+  // again.
+  void load() {
     const std::string path = file("state.safetensors").string();
-    if (!fs::exists(path)) return false;
+    if (!fs::exists(path)) {
+      if (!fs::exists(file("metrics.jsonl")) && !fs::exists(file("checkpoints")))
+        throw Error::at(options.folder, "", "a run to go on with", "none");
+      return;
+    }
     const SafetensorsFile saved = SafetensorsFile::open(path);
     const auto meta = [&](const std::string& name) {
       const auto found = saved.metadata().find(name);
@@ -210,16 +238,25 @@ struct TrainingRun::State {
     read("values", model.values());
     read("first", optimizer.first().span());
     read("second", optimizer.second().span());
-    optimizer.set_steps(std::stoll(meta("step")));
+    const std::string text = meta("step");
+    std::int64_t step = -1;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), step);
+    if (failed != std::errc() || end != text.data() + text.size() || step < 0 ||
+        step > options.schedule.steps)
+      throw Error::at(path, "step", fmt::format("a number of 0 to {}", options.schedule.steps),
+                      text);
+    optimizer.set_steps(step);
     last_checkpoint = (file("checkpoints") / fmt::format("step-{:08}", optimizer.steps())).string();
-    return true;
   }
 
   // Opens metrics.jsonl to go on after the current step; later lines are of steps that were lost.
   void open_metrics() {
     std::string kept;
     for (const StepMetrics& line : read_metrics(options.folder))
-      if (line.step <= optimizer.steps()) kept += metrics_line(line);
+      if (line.step <= optimizer.steps()) {
+        kept += metrics_line(line);
+        if (line.held_out) last_held_out = line.held_out;
+      }
     write_text(file("metrics.jsonl"), kept);
     metrics.open(file("metrics.jsonl"), std::ios::app);
   }
@@ -245,7 +282,8 @@ TrainingRun::TrainingRun(Trainable model, Corpus corpus, Corpus held_out, std::s
   state_->corpus = std::move(corpus);
   state_->held_out = std::move(held_out);
   state_->tokenizer = std::move(tokenizer);
-  make_folder(options.folder);
+  if (!resume) make_folder(options.folder);
+  if (fs::exists(options.folder)) state_->lock.emplace(options.folder);
   if (resume)
     state_->load();
   else if (fs::exists(state_->file("state.safetensors")))
@@ -310,6 +348,10 @@ void TrainingRun::train(const std::function<void(const StepReport&)>& report,
       }
     } catch (const Error& error) {
       throw Error(fmt::format("step {}: {}; the last good checkpoint is {}", number, error.what(),
+                              s.last_checkpoint),
+                  error.kind());
+    } catch (const std::bad_alloc&) {
+      throw Error(fmt::format("step {}: no memory is left; the last good checkpoint is {}", number,
                               s.last_checkpoint));
     }
     before = Clock::now();

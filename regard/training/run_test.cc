@@ -123,16 +123,20 @@ TEST(TrainingRun, StopsAfterTheStepAndSaysWhere) {
   const TemporaryFolder folder;
   const Plan setup(folder.path());
   CancelToken cancel;
-  TrainingRun run = setup.run(false);
-  const std::string error = error_of([&] {
-    run.train(
-        [&](const StepReport& report) {
-          if (report.metrics.step == 6) cancel.cancel();
-        },
-        &cancel);
-  });
-  EXPECT_NE(error.find("stopped after step 7 of 30"), std::string::npos) << error;
-  EXPECT_NE(error.find(folder.path().string()), std::string::npos) << error;
+  {
+    TrainingRun run = setup.run(false);
+    const std::string error = error_of([&] {
+      run.train(
+          [&](const StepReport& report) {
+            if (report.metrics.step == 6) cancel.cancel();
+          },
+          &cancel);
+    });
+    EXPECT_NE(error.find("stopped after step 7 of 30"), std::string::npos) << error;
+    EXPECT_NE(error.find(folder.path().string()), std::string::npos) << error;
+    const std::string second = error_of([&] { setup.run(true); });
+    EXPECT_NE(second.find("another process"), std::string::npos) << second;
+  }
   EXPECT_EQ(setup.run(true).step(), 7);
 }
 

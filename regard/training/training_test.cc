@@ -229,6 +229,10 @@ TEST(Schedule, WarmsUpHoldsAndFalls) {
   ScheduleOptions linear = cosine;
   linear.curve = Curve::kLinear;
   EXPECT_DOUBLE_EQ(rate_at(linear, 60), 2 * (0.1 + 0.9 * 0.8));
+  // The fall begins where the rise ends.
+  linear.hold = 0;
+  EXPECT_DOUBLE_EQ(rate_at(linear, 4), 2);
+  EXPECT_DOUBLE_EQ(rate_at(linear, 52), 2 * (0.1 + 0.9 * 0.5));
   linear.hold = 1;
   EXPECT_DOUBLE_EQ(rate_at(linear, 100), 2);
 }

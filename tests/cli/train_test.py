@@ -197,11 +197,69 @@ class Train(unittest.TestCase):
         self.assertIn("expected masked",
                       error(self.corpus, *out, "--pieces", 60, "--objective", "causal", status=2))
         self.assertIn("expected a number above", error(self.corpus, *out, "--rate", 0, status=2))
+        for option, value in (("--beta1", 1), ("--beta2", 1), ("--decay", -1), ("--clip", "nan"),
+                              ("--rate", "inf"), ("--held-out", 1), ("--init-output", -1)):
+            self.assertIn(option + ": expected", error(self.corpus, *out, option, value, status=2))
+        (self.folder / "options").write_text("rate = abc\n")
+        self.assertIn("options: --rate: expected a number",
+                      error(self.corpus, *out, "--options", self.folder / "options", status=2))
+        self.assertIn("absent: expected a run to go on with",
+                      error(self.corpus, *small(steps=2), "-o", self.folder / "absent", "--resume"))
+        self.assertFalse((self.folder / "absent").exists())
+        self.assertIn("--output: expected a folder", error(self.corpus, "--steps", 2, status=2))
         (self.folder / "options").write_text("stepps = 3\n")
         self.assertIn("stepps: expected the name of an option",
                       error(self.corpus, *out, "--options", self.folder / "options"))
         self.assertIn("hidden_size: expected a size", error(self.corpus, *out, "--pieces", 60,
                                                             "--width", 1 << 40))
+
+    def test_holds_out_the_share_that_it_is_told(self):
+        for share, held in ((0.9, 72), (0.4, 32), (0.05, 4), (0.01, 0)):
+            run = self.train(f"share{share}", steps=1, held_out=share)
+            self.assertIn(f"{80 - held} documents", run.stderr.decode())
+            self.assertIn(f" {held} held out", run.stderr.decode())
+            self.assertEqual("nothing is held out" in run.stderr.decode(), held == 0)
+
+    def test_says_what_is_cut_off_and_which_length_a_model_cannot_have(self):
+        words = self.folder / "words"
+        words.write_text("a b c d\n" * 10 + "a b c d a b c d\n" * 10)
+        more = ["--pieces", 12, "--batch", 2, "--steps", 1, "--width", 16, "--heads", 2]
+        run = regard("train", words, "-o", self.folder / "cut", *more, "--length", 6,
+                     "--positions", 32)
+        self.assertIn("10 of 20 documents are longer than 6 tokens: 16.7 % of all tokens are left",
+                      run.stderr.decode())
+        run = regard("train", words, "-o", self.folder / "long", *more, "--length", 99,
+                     "--positions", 32)
+        self.assertIn("the model has 32 positions, so not 99", run.stderr.decode())
+
+    def test_learns_byte_pairs_for_a_decoder_of_a_config(self):
+        self.train("first", "--architecture", "gpt2", steps=1)
+        config = json.loads((self.folder / "first/config.json").read_text())
+        (self.folder / "config.json").write_text(json.dumps(config))
+        run = regard("train", self.corpus, "-o", self.folder / "second", "--model-config",
+                     self.folder / "config.json", "--pieces", 280, "--batch", 8, "--steps", 1)
+        self.assertEqual(run.returncode, 0, run.stderr.decode())
+        tokenizer = json.loads((self.folder / "second/tokenizer.json").read_text())
+        self.assertEqual(tokenizer["model"]["type"], "BPE")
+
+    def test_keeps_a_second_process_out_and_reads_no_broken_state(self):
+        command = [REGARD, "train", str(self.corpus), "-o", str(self.folder / "run"),
+                   *small(steps=1000000, save_every=0)]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.kill)
+        while not (self.folder / "run/state.safetensors").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.005)
+        second = regard(*command[1:], "--resume")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another process", second.stderr.decode())
+        process.terminate()
+        process.wait(timeout=60)
+        state = self.folder / "run/state.safetensors"
+        state.write_bytes(re.sub(rb'"step":"(\d)(\d*)"', rb'"step":"x\2"', state.read_bytes()))
+        broken = regard(*command[1:], "--resume")
+        self.assertEqual(broken.returncode, 1)
+        self.assertRegex(broken.stderr.decode(), r"state.safetensors: step: expected a number of 0")
 
     def test_refuses_another_configuration(self):
         self.train("run", steps=3)
