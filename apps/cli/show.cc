@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/show_run.h"
 #include "regard/analysis/long_text.h"
 #include "regard/platform/error.h"
 #include "regard/render/links_picture.h"
@@ -108,14 +109,19 @@ void write_dense(Context& context, const Options& options, const Trace& trace,
   });
 }
 
-// The page with the trace inside; every head is in it, so options that choose do not apply.
-void write_html(Context& context, const Options& options, const Trace& trace,
-                const ViewRequest& request) {
+// Every head is in a page, so options that choose do not apply.
+void check_page(const ViewRequest& request) {
   if (!request.heads.empty() || request.layer || request.head || request.mean ||
       request.keep_mass || request.word || !request.specials)
     throw usage(
         "html: the page holds every head and chooses by itself, so --layer, --head, --word, "
         "--keep-mass and --no-special do not apply");
+}
+
+// The page with the trace inside.
+void write_html(Context& context, const Options& options, const Trace& trace,
+                const ViewRequest& request) {
+  check_page(request);
   say(fmt::format("html: about {:.1f} megabytes",
                   1e-6 * (4.0 / 3 * static_cast<double>(trace_file_size(trace)) + 4e5)));
   write_output(options.output, Format::kHtml, [&](const Sink& sink) {
@@ -134,15 +140,26 @@ void say_size(const View& view, Format format) {
                     format == Format::kJson ? "json" : "csv", weights, weights * 1.2e-5));
 }
 
-void write_view(Context& context, const Options& options, const View& view, Format format) {
-  const std::optional<std::int64_t> row = view.row;
-  const Scale scale = scale_named(options.scale);
-  TerminalStyle terminal = terminal_style(context, options.output);
-  terminal.scale = scale;
+std::optional<PictureFormat> picture_format(Format format) {
+  if (format == Format::kPng) return PictureFormat::kPng;
+  if (format == Format::kSvg) return PictureFormat::kSvg;
+  if (format == Format::kPdf) return PictureFormat::kPdf;
+  return std::nullopt;
+}
+
+PictureStyle picture_style(const Context& context, const Options& options) {
   PictureStyle picture;
-  picture.scale = scale;
+  picture.scale = scale_named(options.scale);
   picture.dark = options.dark;
   picture.source_date = context.settings.source_date;
+  return picture;
+}
+
+void write_view(Context& context, const Options& options, const View& view, Format format) {
+  const std::optional<std::int64_t> row = view.row;
+  TerminalStyle terminal = terminal_style(context, options.output);
+  terminal.scale = scale_named(options.scale);
+  PictureStyle picture = picture_style(context, options);
   if (row) {
     picture.kind = PictureKind::kRow;
     picture.row = *row;
@@ -153,22 +170,10 @@ void write_view(Context& context, const Options& options, const View& view, Form
     return options.drawn == "links" ? draw_links(view, as, picture) : draw(view, as, picture);
   };
   write_output(options.output, format, [&](const Sink& sink) {
-    switch (format) {
-      case Format::kJson:
-        return write_json(view, sink);
-      case Format::kCsv:
-        return write_csv(view, sink, options.output.empty() && isatty(STDOUT_FILENO) != 0);
-      case Format::kPng:
-        return sink(drawn(PictureFormat::kPng));
-      case Format::kSvg:
-        return sink(drawn(PictureFormat::kSvg));
-      case Format::kPdf:
-        return sink(drawn(PictureFormat::kPdf));
-      case Format::kText:
-      case Format::kNpy:
-      case Format::kHtml:
-        break;
-    }
+    if (const auto as = picture_format(format)) return sink(drawn(*as));
+    if (format == Format::kJson) return write_json(view, sink);
+    if (format == Format::kCsv)
+      return write_csv(view, sink, options.output.empty() && isatty(STDOUT_FILENO) != 0);
     if (row) return sink(terminal_row(view, *row, terminal));
     sink(options.all_heads ? terminal_heads(view, terminal) : terminal_grid(view, terminal));
   });
@@ -186,10 +191,19 @@ void show(Context& context, const Options& options) {
   if (!options.run.empty()) {
     if (!options.attention.empty() || !options.trace.empty() || !options.input.model.empty())
       throw usage("--run: goes with TEXT, not with --model, --attention or --trace");
-    if (format != Format::kText && format != Format::kJson)
-      throw usage("--run: expected the formats text or json");
-    return show_run(context, {options.run, run_request(options.input), request, options.output,
-                              format, scale_named(options.scale), options.all_heads});
+    if (format == Format::kCsv || format == Format::kNpy)
+      throw usage("--run: expected the formats text, json, png, svg, pdf or html");
+    if (format == Format::kHtml) check_page(request);
+    const std::optional<PictureFormat> picture = picture_format(format);
+    if (picture && (options.all_heads || options.word))
+      throw usage(
+          "--run: a picture shows one head's map at each checkpoint, so --all-heads and "
+          "--word do not apply");
+    const RunShow wanted{options.run, run_request(options.input), request,          options.output,
+                         format,      scale_named(options.scale), options.all_heads};
+    if (format == Format::kHtml) return write_run_page(context, wanted);
+    if (picture) return draw_run(context, wanted, *picture, picture_style(context, options));
+    return show_run(context, wanted);
   }
   request.stream = format == Format::kJson || format == Format::kCsv;
   // Other formats list no links, and seeking them computes every map.

@@ -6,9 +6,12 @@
 
 #include <csignal>
 #include <limits>
+#include <optional>
 #include <sstream>
+#include <thread>
 
 #include "apps/cli/command.h"
+#include "apps/server/api.h"
 #include "regard/platform/error.h"
 #include "regard/platform/mapped_file.h"
 #include "regard/session/training.h"
@@ -19,7 +22,8 @@ namespace {
 struct Options {
   TrainRequest request;
   std::string documents = "lines", pieces, curve = "cosine", file;
-  bool in_order = false, keep_case = false;
+  int port = 0;
+  bool in_order = false, keep_case = false, watch = false;
 };
 
 CancelToken stop_wanted;
@@ -57,6 +61,49 @@ class Bar {
  private:
   const bool terminal_ = isatty(STDERR_FILENO) != 0;
   bool drawn_ = false;
+};
+
+// Serves a run while it is trained, on this machine alone and by a session of its own: what that
+// computes changes nothing in training. Clients that come before begin() wait.
+class Watch {
+ public:
+  Watch(const Settings& settings, const std::string& run, int port)
+      : session_(settings),
+        api_(session_, options_of(settings, run)),
+        http_("127.0.0.1", port, server::Api::common_headers(),
+              [this](const server::Request& request, server::Exchange& exchange) {
+                api_.handle(request, exchange);
+              }) {}
+  ~Watch() {
+    http_.stop();
+    if (serving_.joinable()) serving_.join();
+  }
+  void begin() {
+    if (serving_.joinable()) return;
+    serving_ = std::thread([this] {
+      try {
+        http_.run();
+      } catch (const Error& error) {
+        say(error.what());
+      }
+    });
+    say(fmt::format("watch it at http://127.0.0.1:{}/", http_.port()));
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  static server::ApiOptions options_of(const Settings& settings, const std::string& run) {
+    server::ApiOptions options;
+    options.model = options.run = run;
+    options.budget = std::uint64_t{256} << 20;
+    options.temporary = settings.temporary;
+    return options;
+  }
+  Session session_;
+  server::Api api_;
+  server::HttpServer http_;
+  std::thread serving_;
 };
 
 // A finite number that is positive, or not negative, and below `limit`.
@@ -117,6 +164,8 @@ void train_model(Context& context, const Options& options) {
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
   Bar bar;
+  std::optional<Watch> watch;
+  if (options.watch) watch.emplace(context.settings, request.run.folder, options.port);
   train(
       request,
       [&](const TrainPlan& plan) {
@@ -128,7 +177,11 @@ void train_model(Context& context, const Options& options) {
                         plan.held_out, plan.steps_done, plan.steps));
         context.timing.mark("corpus, tokenizer, model");
       },
-      [&](const StepReport& report) { bar.show(report); }, &stop_wanted);
+      [&](const StepReport& report) {
+        if (watch) watch->begin();  // the first checkpoint is there
+        bar.show(report);
+      },
+      &stop_wanted);
   say(fmt::format("{}: trained; {}/curves.svg shows how", request.run.folder, request.run.folder));
   context.timing.mark("training");
 }
@@ -156,6 +209,10 @@ void add_train(CLI::App& app, Context& context) {
       ->capture_default_str();
   verb->add_option("-o,--output", run.folder, "Folder of the run");
   verb->add_flag("--resume", request.resume, "Go on with the run that the folder holds");
+  verb->add_flag("--watch", options->watch,
+                 "Show the run in a browser while it is trained, a text at each checkpoint");
+  verb->add_option("--port", options->port, "Port of --watch; 0: any free one")
+      ->check(CLI::Range(0, 65535));
   verb->add_option("--architecture", request.model.architecture, "What is trained")
       ->check(CLI::IsMember(new_architectures()))
       ->capture_default_str();

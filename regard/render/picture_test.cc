@@ -11,6 +11,7 @@
 #include "regard/render/heads_page.h"
 #include "regard/render/links_picture.h"
 #include "regard/render/page.h"
+#include "regard/render/strip.h"
 #include "regard/render/svg.h"
 #include "regard/render/test_views.h"
 
@@ -214,6 +215,24 @@ TEST(Picture, TicksAreRoundNumbersUpToTheTop) {
 TEST(Picture, ARowThatIsNotThereIsAnError) {
   EXPECT_THROW(svg_of(small_view(), {.kind = PictureKind::kRow, .row = 2}), Error);
   EXPECT_THROW(svg_of(small_view(), {.kind = PictureKind::kRow, .row = -1}), Error);
+}
+
+TEST(Strip, ShowsTheMapsInOrderOnOneScale) {
+  View weak = small_view(), strong = small_view();
+  weak.heads[0].weights = {0.1f, 0.2f, 0.0f, 0.0f};
+  const std::string svg =
+      draw({{"step 0", "", weak}, {"step 10", "loss 2.5", strong}}, PictureFormat::kSvg, {});
+  EXPECT_LT(svg.find("step 0<"), svg.find("step 10<"));
+  EXPECT_THAT(svg, HasSubstr("loss 2.5"));
+  EXPECT_THAT(svg, HasSubstr("Linear scale from 0 to 1, the"));
+  EXPECT_THAT(svg, HasSubstr("through training"));
+}
+
+TEST(Strip, RefusesNoMapsAndMapsOfOtherWords) {
+  const std::vector<StripFrame> none,
+      apart = {{"a", "", small_view()}, {"b", "", view_of_words(3)}};
+  EXPECT_THROW(draw(none, PictureFormat::kSvg, {}), Error);
+  EXPECT_THROW(draw(apart, PictureFormat::kSvg, {}), Error);
 }
 
 }  // namespace

@@ -150,6 +150,7 @@ struct Session::State {
   // The last model that was asked for: trained, and untrained.
   struct OpenedModel {
     std::string folder;
+    std::filesystem::file_time_type written;
     std::shared_ptr<const Model> model;
   };
   OpenedModel trained, untrained;
@@ -169,10 +170,15 @@ const Settings& Session::settings() const { return state_->settings; }
 std::shared_ptr<const Model> Session::open_model(const std::string& model, bool untrained) {
   const std::string folder = resolve(model);
   State::OpenedModel& place = untrained ? state_->untrained : state_->trained;
-  if (place.model == nullptr || place.folder != folder)
-    place = {folder, std::make_shared<const Model>(folder == kBuiltinModel
-                                                       ? open_builtin_model(untrained)
-                                                       : Model::open(folder, untrained))};
+  // A model in training is written again and again.
+  std::error_code none;
+  const std::filesystem::path weights = std::filesystem::path(folder) / "model.safetensors";
+  const auto written = std::filesystem::last_write_time(weights, none);
+  if (place.model == nullptr || place.folder != folder || place.written != written)
+    place = {
+        folder, written,
+        std::make_shared<const Model>(folder == kBuiltinModel ? open_builtin_model(untrained)
+                                                              : Model::open(folder, untrained))};
   return place.model;
 }
 

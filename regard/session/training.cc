@@ -207,11 +207,8 @@ void train(const TrainRequest& request, const std::function<void(const TrainPlan
           if (report) report(step);
         },
         cancel);
-  } catch (const Error&) {
-    try {
-      draw_curves(run.folder);
-    } catch (const Error&) {  // a full disk, say, which is what is told already
-    }
+  } catch (const Error& error) {
+    if (error.kind() == Error::Kind::kCancelled) draw_curves(run.folder);
     throw;
   }
   draw_curves(run.folder);
