@@ -47,8 +47,7 @@ void add_wrapped(std::string* out, const std::string& text, std::size_t columns)
 
 void add_findings(std::string* out, const View& view, const TerminalStyle& style) {
   if (!view.links.empty()) {
-    add_line(out, emphasised("what stands out, in any head: query -> key, weight, head", 1,
-                             style.colours));
+    add_line(out, emphasised("what stands out: query -> key, weight, head", 1, style.colours));
   }
   for (const Link& link : view.links) add_line(out, link_line(view, link));
   for (const std::string& note : view.notes) {

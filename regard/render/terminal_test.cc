@@ -50,7 +50,7 @@ TEST(Terminal, PlainGridHasLabelsNumbersLinkAndNoteAndNoEscapes) {
             "    it, ran\n"
             "it, .25 .75\n"
             "ran 1.0 .00\n"
-            "what stands out, in any head: query -> key, weight, head\n"
+            "what stands out: query -> key, weight, head\n"
             "it, -> ran 0.68 L3H1\n"
             "note: a note\n");
 }
@@ -190,7 +190,7 @@ TEST(Terminal, ARowIsBarsInProportionAndItsLinks) {
             "key (attended to)\n"
             "it, 0.250 ###\n"
             "ran 0.750 ##########\n"
-            "what stands out, in any head: query -> key, weight, head\n"
+            "what stands out: query -> key, weight, head\n"
             "it, -> ran 0.68 L3H1\n"
             "note: a note\n");
   EXPECT_THROW(terminal_row(view, 2, {}), Error);

@@ -37,7 +37,7 @@ TEST(TwoTexts, TheGridHasRowsOfOneAndColumnsOfTheOther) {
             "     the cat .\n"
             "  le .50 .25 .25\n"
             "chat .12 .75 .12\n"
-            "what stands out, in any head: query -> key, weight, head\n"
+            "what stands out: query -> key, weight, head\n"
             "chat -> cat 0.75 L3H1\n");
 }
 

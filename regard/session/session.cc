@@ -261,6 +261,7 @@ Session::Prepared Session::prepare(const RunRequest& request, const Progress& pr
   if (request.untrained) {
     trace.model += ", untrained";
     trace.notes.emplace_back("untrained: the weights were drawn at random");
+    if (!trace.preferred.empty()) trace.preferred_why = "the heads of the trained model's view";
   }
   const ModelSpec& spec = prepared.model->spec();
 

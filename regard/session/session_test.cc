@@ -194,6 +194,7 @@ TEST_F(MatricesTest, LinksUnderTheViewOfTheModelsMakersAreThoseOfItsHeads) {
 TEST_F(MatricesTest, AllHeadsAreHeadsWhateverTheModelsMakersChose) {
   Trace made = trace();
   made.preferred = {{1, 0}, {1, 1}};
+  made.preferred_why = "chosen elsewhere";
   ViewRequest request;
   request.all_heads = true;
   const View view = Session{Settings{}}.view(made, request);
@@ -204,6 +205,7 @@ TEST_F(MatricesTest, AllHeadsAreHeadsWhateverTheModelsMakersChose) {
   const View one = Session{Settings{}}.view(made, request);
   ASSERT_EQ(one.heads.size(), 1u);
   EXPECT_EQ(one.heads[0].id.value().layer, 1);
+  EXPECT_EQ(one.heads[0].why, "the first of L1H0 and L1H1, whose mean is chosen elsewhere");
 }
 
 TEST_F(MatricesTest, HeadsAskedForKeepTheirOrder) {

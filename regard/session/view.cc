@@ -242,9 +242,12 @@ View Session::view(const Trace& trace, const ViewRequest& request,
     add(allowed, all.size() == 1 ? "the only head there is" : "asked for");
   } else if (is_preferred(trace, request)) {
     std::vector<HeadId> ids = trace.preferred;
-    if (request.one_head || request.all_heads) ids.resize(1);
-    shown.push_back({ids, trace.preferred_why, ids.size() > 1});
-    if (ids.size() > 1) view.notes.push_back(fmt::format("the mean of {}", names_of(ids)));
+    std::string why = trace.preferred_why;
+    if (ids.size() > 1 && (request.one_head || request.all_heads)) {
+      why = fmt::format("the first of {}, whose mean is {}", names_of(ids), why);
+      ids.resize(1);
+    }
+    shown.push_back({ids, why, ids.size() > 1});
   } else {
     if (row) {
       const std::vector<Link> best = strongest_links(trace, allowed, view.axes(), 1, row, cancel);
