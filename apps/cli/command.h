@@ -106,18 +106,6 @@ void write_output(const std::string& file, Format format,
 // A line on standard error.
 void say(std::string_view line);
 
-// A text at every checkpoint of a training run.
-struct RunShow {
-  std::string folder;
-  RunRequest text;
-  ViewRequest view;
-  std::string output;
-  Format format;
-  Scale scale;
-  bool all_heads;
-};
-void show_run(Context& context, const RunShow& wanted);
-
 TerminalStyle terminal_style(const Context& context, const std::string& file);
 
 void add_show(CLI::App& app, Context& context);

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `regard show --run` writes to files: a strip of maps, a page with a slider.
+// regard show --run: to the terminal and as JSON; to files a strip of maps, a page with a slider.
 #pragma once
 
 #include "apps/cli/command.h"
 #include "regard/render/picture.h"
 
 namespace regard::cli {
+
+// A text at every checkpoint of a training run.
+struct RunShow {
+  std::string folder;
+  RunRequest text;
+  ViewRequest view;
+  std::string output;
+  Format format;
+  Scale scale;
+  bool all_heads;
+};
+void show_run(Context& context, const RunShow& wanted);
 
 // One head's map at each checkpoint.
 void draw_run(Context& context, const RunShow& wanted, PictureFormat format,

@@ -32,7 +32,7 @@ class Answers(ServerTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.trace = cls.server.run(model="tiny", text=cls.server.text)
-        shape, data = cls.server.expected["attention"]
+        _, shape, data = cls.server.expected["attention"]
         cls.layers, cls.heads, cls.size = shape[0], shape[1], shape[2]
         cls.attention = floats(data)
         cls.tolerance = float(cls.server.metadata["tolerance.attention"])
@@ -310,7 +310,7 @@ class Budget(ServerTest):
 
     def test_a_trace_that_was_moved_to_disk_answers_as_before_and_leaves_no_file(self):
         trace = self.server.run(model="tiny", text=self.server.text)
-        shape, data = self.server.expected["attention"]
+        _, shape, data = self.server.expected["attention"]
         attention, size = floats(data), shape[2]
         for _ in range(5):
             self.server.run(model="tiny", text="w5 w9")

@@ -14,23 +14,17 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 
 BINARY = os.environ["REGARD_BINARY"]
 HERE = os.path.dirname(os.path.abspath(__file__))
-GOLDEN = os.path.join(HERE, "..", "..", "tests", "golden", "bert", "four_layers")
+TESTS = os.path.join(HERE, "..", "..", "tests")
+GOLDEN = os.path.join(TESTS, "golden", "bert", "four_layers")
 
-
-def read_safetensors(path):
-    """{name: (shape, bytes)}, metadata."""
-    with open(path, "rb") as file:
-        data = file.read()
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    metadata = header.pop("__metadata__", {})
-    return {name: (entry["shape"], data[8 + size:][slice(*entry["data_offsets"])])
-            for name, entry in header.items()}, metadata
+sys.path.append(os.path.join(TESTS, "cli"))
+from safetensors_file import read_safetensors  # noqa: E402
 
 
 def floats(data):
@@ -46,7 +40,7 @@ class Server:
         os.mkdir(self.temporary)
         self.expected, self.metadata = read_safetensors(
             os.path.join(GOLDEN, "expected.safetensors"))
-        shape, data = self.expected["ids"]
+        _, shape, data = self.expected["ids"]
         self.ids = struct.unpack(f"<{shape[0]}q", data)
         if model is None:
             model = self.make_model()

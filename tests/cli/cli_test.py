@@ -18,23 +18,12 @@ import time
 import unittest
 from xml.etree import ElementTree
 
+from safetensors_file import read_safetensors
+
 BINARY = os.environ["REGARD_BINARY"]
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "bert")
 MINILM = os.environ.get("REGARD_MINILM", "")
 SENTENCE = "The animal didn't cross the street because it was too tired."
-
-
-def read_safetensors(path):
-    """{name: (dtype, shape, bytes)}, metadata."""
-    with open(path, "rb") as file:
-        data = file.read()
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    metadata = header.pop("__metadata__", {})
-    body = data[8 + size:]
-    return {name: (entry["dtype"], entry["shape"],
-                   body[entry["data_offsets"][0]:entry["data_offsets"][1]])
-            for name, entry in header.items()}, metadata
 
 
 def numbers(entry):
