@@ -5,7 +5,8 @@
 #
 #   examples/lesson/make_model.sh WORK [SEED...]     default: seeds 1 to 5
 #
-# Seeds that are there are not trained again. Each writes a corpus of 125 MB and removes it. Needs
+# Two seeds (JOBS) are trained at a time, on a thread each; WORK/seed-N.log says how far one is.
+# Seeds that are there are not trained again. Each writes a corpus of 135 MB and removes it. Needs
 # build/release with regard and lesson_corpus, and PYTHON (default python3) with torch, tokenizers
 # and safetensors.
 set -euo pipefail
@@ -14,8 +15,8 @@ root=$here/../..
 python=${PYTHON:-python3}
 corpus=$root/build/release/examples/lesson/lesson_corpus
 regard=$root/build/release/regard
-documents=${DOCUMENTS:-1600000}
-threads=${THREADS:-1}
+documents=${DOCUMENTS:-1728000}
+jobs=${JOBS:-2}
 work=${1:?a folder to work in}
 shift
 seeds=("$@")
@@ -25,16 +26,20 @@ mkdir -p "$work/validation"
 for split in validation validation-clauses validation-distractors validation-far; do
   "$corpus" --split "$split" --seed 101 --documents 1000 --json -o "$work/validation/$split.jsonl"
 done
-for seed in "${seeds[@]}"; do
-  [[ -e $work/seed-$seed/regard.json ]] && continue
-  rm -rf "$work/seed-$seed/steps"
-  "$corpus" --split train --seed "$seed" --documents "$documents" --ramp 27000:54000 \
-    -o "$work/train-$seed.txt"
-  "$python" "$here/train.py" --corpus "$work/train-$seed.txt" --words "$work/words.tsv" \
-    --validation "$work/validation" --seed "$seed" --threads "$threads" \
-    --checkpoints "$work/seed-$seed/steps" -o "$work/seed-$seed" | tee "$work/seed-$seed.log"
-  rm "$work/train-$seed.txt"
-done
+train() {  # SEED
+  [[ -e $work/seed-$1/regard.json ]] && return
+  rm -rf "$work/seed-$1"
+  "$corpus" --split train --seed "$1" --documents "$documents" --ramp 27000:54000 \
+    -o "$work/train-$1.txt"
+  "$python" "$here/train.py" --corpus "$work/train-$1.txt" --words "$work/words.tsv" \
+    --validation "$work/validation" --seed "$1" --checkpoints "$work/seed-$1/steps" \
+    -o "$work/seed-$1" >"$work/seed-$1.log"
+  rm "$work/train-$1.txt"
+  echo "seed $1: $(tail -n 1 "$work/seed-$1.log")"
+}
+export -f train
+export work corpus python here documents
+printf '%s\n' "${seeds[@]}" | xargs -P "$jobs" -I{} bash -euo pipefail -c 'train {}'
 best=$("$python" "$here/train.py" --best "${seeds[@]/#/$work/seed-}")
 echo "best on validation: $best"
 mkdir -p "$here/model" "$here/traces"

@@ -40,17 +40,19 @@ MASKED, SWAPPED = 0.3, 0.5  # of these; the rest stays
 SPELT = 0.03  # documents with one noun in letters, so that letters mean something
 # Batches whose positions have gaps, so that distances beyond those of the corpus are known (after
 # Ruoss et al. 2023, "Randomized positional encodings boost length generalization").
-GAPS, GAPPED = 0.5, 0.25
-# From this share of the steps on, half of the documents have noise: joining words, signs and letters
-# of which none is to be guessed are hidden or swapped, so that a join that was never seen ("since",
-# a colon) does not lead the model astray.
-NOISE_FROM, NOISE, NOISED, NOISE_MASKED = 0.6, 0.5, 0.3, 0.3
+GAPS, GAPPED = 0.5, 0.3
+# From this share of the steps on, many documents have noise: joining words, signs and letters of
+# which none is to be guessed are hidden or swapped, so that a join that was never seen ("since", a
+# colon) does not lead the model astray.
+NOISE_FROM, NOISE, NOISED, NOISE_MASKED = 0.5, 0.4, 0.25, 0.3
+# The mean of the weights over the last steps, taken once in so many, is tried beside the last weights.
+MEAN_FROM, MEAN_EVERY = 0.9, 10
 # What the chosen head should reach on each of the validation splits: the aims for the tests.
 GOALS = {"validation": 0.97, "validation-clauses": 0.95, "validation-distractors": 0.92,
          "validation-far": 0.80}
 
 # Steps whose checkpoints are kept, beside the last: close together while much changes.
-KEPT = (0, 400, 800, 1200, 1600, 2400, 3200, 4800, 6400, 8000, 10000, 12000, 14000)
+KEPT = (0, 400, 800, 1200, 1600, 2400, 3200, 4800, 6400, 8000, 10000, 12000, 14000, 16000)
 
 # What regard.json says beside the chosen heads.
 WHY = ("the view that on validation sentences best shows a pronoun's antecedent and the property "
@@ -258,6 +260,11 @@ def read_sentences(path, tokenizer, parts):
     return sentences
 
 
+def least_margin(top):
+    """top: {split: share of sentences with the antecedent first} -> the least distance to a goal."""
+    return min(top[split] - goal for split, goal in GOALS.items())
+
+
 def choose_view(measured):
     """measured: {split: (first, second)} as of measure(), in the order of GOALS. The head whose
     least margin over the goals is largest, then the head whose mean with it (or itself) shows
@@ -293,8 +300,7 @@ def best_of(folders):
     """The folder of the model whose view has the largest least margin over the goals."""
     def margin(folder):
         with open(f"{folder}/regard.json", encoding="utf-8") as file:
-            top = json.load(file)["validation"]["antecedent_first"]
-        return min(top[split] - goal for split, goal in GOALS.items())
+            return least_margin(json.load(file)["validation"]["antecedent_first"])
     return max(folders, key=margin)
 
 
@@ -312,7 +318,6 @@ def main():
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--warm-up", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=int, default=400, help="steps between measurements")
     parser.add_argument("--checkpoints", help="folder for checkpoints at the steps KEPT")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of config.json")
     parser.add_argument("-o", "--output", required=True)
@@ -353,16 +358,17 @@ def main():
         return [f"L{h // heads}H{h % heads}" for h in view], top, two
 
     def keep(step, loss, top):
-        if not options.checkpoints or (step not in KEPT and step < steps):
+        if not options.checkpoints:
             return
         save(model, config, tokenizer, f"{options.checkpoints}/step-{step:05d}")
         with open(f"{options.checkpoints}/metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "loss": loss, "antecedent": top}) + "\n")
 
     began, losses = time.time(), []
+    total, count = [torch.zeros_like(p) for p in model.parameters()], 0
     for step, (ids, target, chosen, positions) in enumerate(corpus.batches(options.batch)):
-        if step % options.report == 0:
-            view, top, two = look(300)
+        if step in KEPT:
+            view, top, two = look(200)
             mean_loss = float(np.mean(losses)) if losses else None
             print(f"step {step} loss {mean_loss}  {view}: {top} two {two:.3f}  "
                   f"{time.time() - began:.0f} s", flush=True)
@@ -376,7 +382,22 @@ def main():
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         losses.append(loss.item())
-    names, top, two = look(None)
+        if step == steps - 1 or (step >= MEAN_FROM * steps and step % MEAN_EVERY == 0):
+            torch._foreach_add_(total, [p.detach() for p in model.parameters()])
+            count += 1
+    found = look(None)
+    last = [p.detach().clone() for p in model.parameters()]
+    for parameter, sum_of in zip(model.parameters(), total):
+        parameter.data.copy_(sum_of / count)
+    of_mean = look(None)
+    for what, (names, top, two) in (("last weights", found), ("mean weights", of_mean)):
+        print(f"{what}: {names}: {top} two {two:.4f}", flush=True)
+    if least_margin(of_mean[1]) >= least_margin(found[1]):
+        found = of_mean
+    else:
+        for parameter, weights in zip(model.parameters(), last):
+            parameter.data.copy_(weights)
+    names, top, two = found
     keep(steps, float(np.mean(losses)), top)
     print(f"end: {names}: {top} two {two:.4f}; {time.time() - began:.0f} s")
     save(model, config, tokenizer, options.output,
