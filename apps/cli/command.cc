@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -175,6 +176,11 @@ RunRequest run_request(const InputOptions& options) {
   }
   if (!options.text) throw usage("TEXT: expected a text (or --ids), found none");
   request.text = read_argument(*options.text);
+  std::error_code none;
+  if (options.text->find_first_of(" \n") == std::string::npos && options.text->size() < 256 &&
+      std::filesystem::is_regular_file(*options.text, none))
+    say(fmt::format("regard: the text is the name {}; the file's text is @{}", *options.text,
+                    *options.text));
   if (options.pair) request.pair = read_argument(*options.pair);
   return request;
 }

@@ -29,6 +29,11 @@ std::string name_with_parents(const CLI::App* verb) {
   return parent == nullptr ? "regard" : name_with_parents(parent) + " " + verb->get_name();
 }
 
+std::string unknown_verb(const std::string& word) {
+  if (word.find(' ') == std::string::npos) return "unknown verb " + word;
+  return fmt::format("expected a verb before the text, as in regard show \"{}\"", word);
+}
+
 // What CLI11 found wrong, in the words of the other errors: expected, found.
 std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* verb = chosen_verb(app);
@@ -38,17 +43,19 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
       verb->get_subcommands([](const CLI::App*) { return true; });
   const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   if (!verbs.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown) {
-    if (!first.empty() && first.front() != '-') return "unknown verb " + first;
+    if (!first.empty() && first.front() != '-') return unknown_verb(first);
     std::string names;
     for (const CLI::App* one : verbs) names += (names.empty() ? "" : " or ") + one->get_name();
     return "expected a verb, " + names;
   }
   if (unknown) {
     const bool option = first.size() > 1 && first.front() == '-';
-    return (option           ? "unknown option "
-            : !verbs.empty() ? "unknown verb "
-                             : "unexpected argument ") +
-           first;
+    if (option) return "unknown option " + first;
+    if (!verbs.empty()) return unknown_verb(first);
+    return "unexpected argument " + first +
+           (verb->get_option_no_throw("TEXT") != nullptr
+                ? ": a text of several words stands in quotes"
+                : "");
   }
   // Every option that CLI11 converts is a number.
   constexpr std::string_view kConversion = "Could not convert: ";

@@ -102,7 +102,8 @@ const RotaryTable& rotary_table(const Pass& pass, int which, std::int64_t n, Pas
   const auto found = room->rotaries.find(which);
   if (found != room->rotaries.end()) return found->second;
   const RotarySpec& spec = pass.stack.rotaries[static_cast<std::size_t>(which)];
-  return room->rotaries.emplace(which, rotary_table(spec, texts_of(pass.starts, n), pass.first))
+  return room->rotaries
+      .emplace(which, rotary_table(spec, texts_of(pass.starts, n), pass.first, pass.positions))
       .first->second;
 }
 
@@ -236,10 +237,21 @@ void attend(const Pass& pass, const std::uint8_t* key_valid, bool watched,
 }  // namespace
 
 RotaryTable rotary_table(const RotarySpec& spec, const std::vector<TextRange>& texts,
-                         std::int64_t first) {
+                         std::int64_t first, std::span<const std::int64_t> positions) {
   const std::int64_t n = texts.back().end;
   const auto pairs = static_cast<std::int64_t>(spec.frequencies.size());
   RotaryTable table{Tensor({n, pairs}), Tensor({n, pairs})};
+  if (!positions.empty()) {
+    for (const TextRange& text : texts) {
+      const std::vector<float> frequencies =
+          frequencies_for(spec, positions[static_cast<std::size_t>(text.end - 1)] + 1);
+      for (std::int64_t i = text.begin; i < text.end; ++i)
+        kernels::rotary_table(frequencies, positions[static_cast<std::size_t>(i)], 1,
+                              spec.magnitude, table.cosine.data() + i * pairs,
+                              table.sine.data() + i * pairs);
+    }
+    return table;
+  }
   TextRange known{0, 0};  // whose rows are there
   std::vector<float> known_frequencies;
   for (const TextRange& text : texts) {

@@ -135,6 +135,26 @@ void check_starts(const ModelSpec& model, const ModelInput& input) {
   }
 }
 
+void check_positions(const ModelSpec& spec, const ModelInput& input) {
+  if (input.positions.empty()) return;
+  const bool rotary_alone =
+      !spec.rotaries.empty() && !spec.decoder && spec.positions == Positions::kNone &&
+      spec.alibi == Alibi::kNone && !spec.relative && !spec.disentangled &&
+      std::all_of(spec.layer.begin(), spec.layer.end(),
+                  [](const LayerSpec& layer) { return layer.window == 0 && layer.rotary >= 0; });
+  if (!rotary_alone || input.cache != nullptr)
+    throw Error("model input: positions of tokens go with rotary positions alone, without a cache");
+  if (input.positions.size() != input.ids.size())
+    throw Error("model input: ids and positions must have the same length");
+  for (std::size_t i = 0; i < input.positions.size(); ++i) {
+    const bool starts = i == 0 || std::binary_search(input.starts.begin(), input.starts.end(),
+                                                     static_cast<std::int64_t>(i));
+    if (input.positions[i] < 0 || (!starts && input.positions[i] <= input.positions[i - 1]))
+      throw Error(fmt::format("model input: token {}: expected an ascending position, found {}", i,
+                              input.positions[i]));
+  }
+}
+
 void check_input(const ModelInput& input, std::int64_t before) {
   const auto n = static_cast<std::int64_t>(input.ids.size());
   if ((!input.types.empty() && input.types.size() != input.ids.size()) ||
@@ -187,6 +207,7 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
   else
     check_starts(spec_, input);
   check_input(input, before);
+  check_positions(spec_, input);
   const bool watched = !spec_.decoder || input.kind == AttentionKind::kEncoder;
   Observer* const watcher = watched ? observer : nullptr;
   Tensor hidden =
@@ -197,6 +218,7 @@ Tensor Model::forward(const ModelInput& input, Observer* observer, const Progres
   pass.key_valid = input.key_valid.empty() ? nullptr : input.key_valid.data();
   pass.first = before;
   pass.starts = input.starts;
+  pass.positions = input.positions;
   pass.cache = spec_.decoder ? nullptr : input.cache;
   pass.observer = watcher;
   pass.progress = progress;

@@ -32,6 +32,9 @@ struct ModelInput {
   // Several texts one after the other, which do not see each other: the first token of each, from
   // 0 on and ascending. Empty: one text.
   std::vector<std::int64_t> starts;
+  // The position of each token in its text, ascending and not negative, for models whose positions
+  // are rotary alone. Empty: 0, 1, 2 ...
+  std::vector<std::int64_t> positions;
 };
 
 // Thread safety: immutable after open; forward passes may run one at a time (they use all cores).

@@ -24,10 +24,11 @@ struct Pass {
   const ModelSpec& model;
   const StackSpec& stack;
   const StackWeights& weights;
-  std::string file;                           // of the model, for errors
-  const std::uint8_t* key_valid = nullptr;    // [keys]; null: all valid
-  std::int64_t first = 0;                     // position of the first token
-  std::span<const std::int64_t> starts = {};  // of several texts; empty: one
+  std::string file;                              // of the model, for errors
+  const std::uint8_t* key_valid = nullptr;       // [keys]; null: all valid
+  std::int64_t first = 0;                        // position of the first token
+  std::span<const std::int64_t> starts = {};     // of several texts; empty: one
+  std::span<const std::int64_t> positions = {};  // of the tokens; empty: from `first` on
   KvCache* cache = nullptr;
   // Decoders that attend to an encoder: its output [token, width] and which of its tokens count.
   const Tensor* memory = nullptr;
@@ -47,9 +48,10 @@ std::vector<TextRange> texts_of(std::span<const std::int64_t> starts, std::int64
 struct RotaryTable {
   Tensor cosine, sine;  // [token, pairs]
 };
-// first: the position of each text's first token.
+// first: the position of each text's first token. positions: of each token instead, ascending in
+// each text; empty: one after the other.
 RotaryTable rotary_table(const RotarySpec& spec, const std::vector<TextRange>& texts,
-                         std::int64_t first);
+                         std::int64_t first, std::span<const std::int64_t> positions = {});
 
 // Working arrays of a pass.
 struct PassRoom {

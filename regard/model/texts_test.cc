@@ -37,6 +37,37 @@ TEST_P(Texts, InOnePassAreTheSameBitsAsEachAlone) {
   }
 }
 
+// Positions that are left out are as tokens there that nobody sees.
+TEST_P(Texts, WithGapsInTheirPositionsAreAsWithMaskedTokensInTheGaps) {
+  const OnInstructionSet forced(GetParam());
+  for (const char* name : {"models/nomic_bert", "models/llama"}) {
+    SCOPED_TRACE(name);
+    const Model model = Model::open((kGolden / name).string());
+    ModelInput gapped, masked;
+    for (const std::int64_t position : {0, 1, 4, 5, 9, 17, 18}) {
+      for (auto i = std::ssize(masked.ids); i <= position; ++i) {
+        masked.ids.push_back(7 + i);
+        masked.key_valid.push_back(i == position);
+      }
+      gapped.ids.push_back(masked.ids.back());
+      gapped.positions.push_back(position);
+    }
+    const Tensor a = model.forward(gapped), b = model.forward(masked);
+    const auto width = static_cast<std::size_t>(model.spec().width);
+    float apart = 0;
+    for (std::size_t i = 0; i < gapped.ids.size(); ++i)
+      for (std::size_t k = 0; k < width; ++k)
+        apart = std::max(
+            apart, std::abs(a.data()[i * width + k] -
+                            b.data()[static_cast<std::size_t>(gapped.positions[i]) * width + k]));
+    EXPECT_LT(apart, 2e-4f);
+    gapped.positions.clear();
+    const Tensor without = model.forward(gapped);
+    const std::size_t last = 6 * width;
+    EXPECT_GT(std::abs(without.data()[last] - a.data()[last]), 1e-3f);
+  }
+}
+
 // Keeps what the points show.
 struct Keeper : Observer {
   void at(Point point, int layer, MutableView view) override {
@@ -86,6 +117,22 @@ TEST(TextsOnce, ShowTheHeadBeforeItsActivation) {
   model.language_logits(hidden.data(), 3, &keeper);
   const std::pair key{Point::kHeadDense, static_cast<int>(model.spec().layers)};
   EXPECT_EQ(keeper.seen.at(key).size(), static_cast<std::size_t>(3 * model.spec().width));
+}
+
+TEST(TextsOnce, HavePositionsOfTheirOwnWhereTheseAreRotaryAlone) {
+  ModelInput input;
+  input.ids = {5, 6, 7, 8};
+  input.starts = {0, 2};
+  const Model llama = Model::open((kGolden / "models/llama").string());
+  for (const std::vector<std::int64_t>& wrong :
+       {std::vector<std::int64_t>{0, 1, 0}, {0, 0, 0, 1}, {-1, 0, 0, 1}, {0, 1, 1, 0}}) {
+    input.positions = wrong;
+    EXPECT_THROW(llama.forward(input), Error);
+  }
+  input.positions = {0, 3, 0, 2};
+  EXPECT_NO_THROW(llama.forward(input));
+  for (const char* name : {"models/gpt2", "models/mpnet", "models/mpt", "models/modernbert"})
+    EXPECT_THROW(Model::open((kGolden / name).string()).forward(input), Error) << name;
 }
 
 TEST(TextsOnce, ThatCannotBeAreErrors) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "regard/render/heads_page.h"
 #include "regard/render/terminal.h"
 
 namespace regard {
@@ -27,7 +28,15 @@ using CellOf = std::function<GridCell(std::size_t row, std::size_t column)>;
 void add_grid(std::string* out, const std::vector<std::string>& rows,
               const std::vector<std::string>& columns, const CellOf& cell_of,
               const TerminalStyle& style);
-// The links, one a line under a heading, and the notes.
-void add_findings(std::string* out, const View& view, const TerminalStyle& style);
+// What stands above a view: the caption, and the notes, which may say that it is not to be trusted.
+void add_caption(std::string* out, const View& view, const std::string& caption,
+                 const TerminalStyle& style);
+// A line of small maps side by side, each as half blocks, `side` columns wide and a blank apart;
+// `label` stands before the first line. All have the same number of rows.
+void add_thumbnails(std::string* out, const std::vector<Thumbnail>& maps, std::size_t rows,
+                    std::size_t side, const std::string& label, float top,
+                    const TerminalStyle& style);
+// The links, one a line under a heading.
+void add_links(std::string* out, const View& view, const TerminalStyle& style);
 
 }  // namespace regard

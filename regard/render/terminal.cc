@@ -45,14 +45,38 @@ void add_wrapped(std::string* out, const std::string& text, std::size_t columns)
   add_line(out, line);
 }
 
-void add_findings(std::string* out, const View& view, const TerminalStyle& style) {
-  if (!view.links.empty()) {
-    add_line(out, emphasised("what stands out: query -> key, weight, head", 1, style.colours));
-  }
-  for (const Link& link : view.links) add_line(out, link_line(view, link));
+void add_caption(std::string* out, const View& view, const std::string& caption,
+                 const TerminalStyle& style) {
+  add_wrapped(out, caption, columns_of(style));
   for (const std::string& note : view.notes) {
     add_wrapped(out, "note: " + one_line(note), columns_of(style));
   }
+}
+
+void add_thumbnails(std::string* out, const std::vector<Thumbnail>& maps, std::size_t rows,
+                    std::size_t side, const std::string& label, float top,
+                    const TerminalStyle& style) {
+  for (std::size_t y = 0; y < rows; y += 2) {
+    std::string line =
+        y == 0 ? emphasised(label, 1, style.colours) : std::string(display_width(label), ' ');
+    for (const Thumbnail& map : maps) {
+      const float* cell = map.weights.data() + y * map.columns;
+      for (std::size_t x = 0; x < map.columns; ++x) {
+        const double upper = scaled(cell[x], top, style.scale);
+        line += y + 1 < rows ? two_cells(upper, scaled(cell[map.columns + x], top, style.scale),
+                                         style.colours)
+                             : upper_cell(upper, style.colours);
+      }
+      line += std::string(side + 1 - map.columns, ' ');
+    }
+    add_line(out, line);
+  }
+}
+
+void add_links(std::string* out, const View& view, const TerminalStyle& style) {
+  if (view.links.empty()) return;
+  add_line(out, emphasised("what stands out: query -> key, weight, head", 1, style.colours));
+  for (const Link& link : view.links) add_line(out, link_line(view, link));
 }
 
 std::size_t columns_of(const TerminalStyle& style) {
@@ -76,7 +100,8 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
   const float* weights = map.weights.data() + row * map.columns;
   const float top = *std::max_element(weights, weights + map.columns);
   std::string out;
-  add_wrapped(&out, caption_of(view, map, scale_sentence(top, style.scale, "the row")), columns);
+  add_caption(&out, view, caption_of(view, map, scale_sentence(top, style.scale, "the row")),
+              style);
   add_line(&out, emphasised("query (attends from): ", 1, style.colours) +
                      isolated(labels_of(view)[static_cast<std::size_t>(row)], style.colours));
   add_line(&out, emphasised("key (attended to)", 1, style.colours));
@@ -87,7 +112,7 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
     line += fmt::format(" {:.3f} ", weights[i]);
     add_line(&out, line + bar(scaled(weights[i], top, style.scale), bar_width, style.colours));
   }
-  add_findings(&out, view, style);
+  add_links(&out, view, style);
   return out;
 }
 
@@ -122,7 +147,7 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
         fmt::format(" Each of the {} x {} cells is the largest weight of its block.", down, across);
   }
   std::string out;
-  add_wrapped(&out, caption, columns);
+  add_caption(&out, view, caption, style);
   for (std::size_t begin = 0; begin < page.heads.size(); begin += a_line) {
     const std::size_t end = std::min(begin + a_line, page.heads.size());
     std::string names(margin, ' ');
@@ -136,29 +161,13 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
         const HeadMap* map = page.table[layer][i];
         maps.push_back(map == nullptr ? Thumbnail() : thumbnail(*map, edge));
       }
-      for (std::size_t y = 0; y < down; y += 2) {
-        std::string line = y == 0
-                               ? emphasised(pad_to(fmt::format("L{}", page.layers[layer]), margin),
-                                            1, style.colours)
-                               : std::string(margin, ' ');
-        for (const Thumbnail& map : maps) {
-          const float* cell = map.weights.data() + y * map.columns;
-          for (std::size_t x = 0; x < map.columns; ++x) {
-            const double upper = scaled(cell[x], page.top, style.scale);
-            line += y + 1 < down
-                        ? two_cells(upper, scaled(cell[map.columns + x], page.top, style.scale),
-                                    style.colours)
-                        : upper_cell(upper, style.colours);
-          }
-          line += std::string(side + 1 - map.columns, ' ');
-        }
-        add_line(&out, line);
-      }
+      add_thumbnails(&out, maps, down, side, pad_to(fmt::format("L{}", page.layers[layer]), margin),
+                     page.top, style);
       // The maps of a layer stand apart from the next as they do from each other.
       if (down % 2 == 0) out += '\n';
     }
   }
-  add_findings(&out, view, style);
+  add_links(&out, view, style);
   return out;
 }
 

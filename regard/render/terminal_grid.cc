@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::size_t kLongestRowLabel = 20, kShortestRowLabel = 10, kLongestColumnLabel = 12;
 constexpr std::size_t kNumberCell = 4;  // ".68" and a blank
+constexpr char kAxes[] = "query (attends from) ↓   key (attended to) →";
+// A grid of more words is a picture of blocks, at most so many wide: nobody reads its numbers.
+constexpr std::size_t kMostLabels = 200, kShrunk = 100;
 
 struct Layout {
   std::size_t row_label = 0;
@@ -108,7 +111,7 @@ void add_grid(std::string* out, const std::vector<std::string>& rows,
   const std::size_t columns = columns_of(style);
   const Layout layout = layout_of(rows, labels, style);
   const bool plain = style.colours == Colours::kNone;
-  add_line(out, emphasised("query (attends from) ↓   key (attended to) →", 1, style.colours));
+  add_line(out, emphasised(kAxes, 1, style.colours));
   for (std::size_t begin = 0; begin < labels.size();) {
     const std::size_t end = layout.end_of(begin, columns);
     if (begin > 0) *out += '\n';
@@ -138,17 +141,31 @@ std::string terminal_grid(const View& view, const TerminalStyle& style) {
   const std::vector<std::string> rows = labels_of(view), labels = labels_of(view.columns());
   const bool plain = style.colours == Colours::kNone;
   const float top = top_of(map);
+  const std::string scale = scale_sentence(top, style.scale, "the map");
   std::string out;
-  add_wrapped(&out, caption_of(view, map, plain ? "" : scale_sentence(top, style.scale, "the map")),
-              columns_of(style));
-  add_grid(
-      &out, rows, labels,
-      [&](std::size_t row, std::size_t column) {
-        const float weight = map.weights[row * labels.size() + column];
-        return GridCell{short_number(weight), scaled(weight, top, style.scale)};
-      },
-      style);
-  add_findings(&out, view, style);
+  if (std::max(rows.size(), labels.size()) > kMostLabels) {
+    const std::size_t columns = columns_of(style);
+    const Thumbnail shrunk = thumbnail(map, columns == 0 ? kShrunk : std::min(columns, kShrunk));
+    add_caption(&out, view,
+                caption_of(view, map,
+                           fmt::format("{} Each of the {} x {} cells is the largest weight of its "
+                                       "block; --word shows one row, -o page.html a map to move "
+                                       "about in.",
+                                       scale, shrunk.rows, shrunk.columns)),
+                style);
+    add_line(&out, emphasised(kAxes, 1, style.colours));
+    add_thumbnails(&out, {shrunk}, shrunk.rows, shrunk.columns, "", top, style);
+  } else {
+    add_caption(&out, view, caption_of(view, map, plain ? "" : scale), style);
+    add_grid(
+        &out, rows, labels,
+        [&](std::size_t row, std::size_t column) {
+          const float weight = map.weights[row * labels.size() + column];
+          return GridCell{short_number(weight), scaled(weight, top, style.scale)};
+        },
+        style);
+  }
+  add_links(&out, view, style);
   return out;
 }
 

@@ -46,13 +46,28 @@ std::size_t widest_line(const std::string& text) {
 TEST(Terminal, PlainGridHasLabelsNumbersLinkAndNoteAndNoEscapes) {
   EXPECT_EQ(terminal_grid(small_view(), {}),
             "toy, layer 3, head 1 (L3H1), word level. Head: asked for.\n"
+            "note: a note\n"
             "query (attends from) ↓   key (attended to) →\n"
             "    it, ran\n"
             "it, .25 .75\n"
             "ran 1.0 .00\n"
             "what stands out: query -> key, weight, head\n"
-            "it, -> ran 0.68 L3H1\n"
-            "note: a note\n");
+            "it, -> ran 0.68 L3H1\n");
+}
+
+TEST(Terminal, AGridOfManyWordsIsAPictureOfBlocks) {
+  View view = view_of_words(300);
+  std::fill(view.heads[0].weights.begin(), view.heads[0].weights.end(), 0.f);
+  view.heads[0].weights[299 * 300] = 1;  // the last row's first key
+  const std::vector<std::string> lines = lines_of(terminal_grid(view, {.columns = 60}));
+  std::string caption;
+  std::size_t at = 0;
+  while (lines[at].find("query (attends from)") != 0) caption += lines[at++];
+  EXPECT_THAT(caption, HasSubstr("Each of the 60 x 60  cells"));
+  // 60 rows of cells, two a line; only the lower left corner is dark.
+  ASSERT_GE(lines.size(), at + 31);
+  for (std::size_t i = at + 1; i < at + 30; ++i) EXPECT_EQ(lines[i], "");
+  EXPECT_EQ(display_width(lines[at + 30]), 1u);
 }
 
 TEST(Terminal, ACellPaintsItsOwnBackgroundDarkForTheLargestWeight) {
@@ -186,13 +201,13 @@ TEST(Terminal, ARowIsBarsInProportionAndItsLinks) {
             "  0.75, the largest\n"
             "  weight of the row.\n"
             "  Head: asked for.\n"
+            "note: a note\n"
             "query (attends from): it,\n"
             "key (attended to)\n"
             "it, 0.250 ###\n"
             "ran 0.750 ##########\n"
             "what stands out: query -> key, weight, head\n"
-            "it, -> ran 0.68 L3H1\n"
-            "note: a note\n");
+            "it, -> ran 0.68 L3H1\n");
   EXPECT_THROW(terminal_row(view, 2, {}), Error);
 }
 

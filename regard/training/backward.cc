@@ -102,7 +102,7 @@ double Gradients::add(const Batch& batch, float weight) {
     norm_backward(spec_, &model_, stack.final_norm, spec_.norm,
                   tape_.input_of(static_cast<std::size_t>(spec_.layers)), tokens_, gradient_.data(),
                   false, gradient_.data());
-  for (auto l = static_cast<std::size_t>(spec_.layers); l-- > 0;) layer(l, batch.input.starts);
+  for (auto l = static_cast<std::size_t>(spec_.layers); l-- > 0;) layer(l, batch.input);
   embeddings(batch.input);
   return loss;
 }
@@ -149,7 +149,7 @@ double Gradients::head_rows(const float* rows, std::int64_t count, const std::in
   return loss;
 }
 
-void Gradients::layer(std::size_t l, std::span<const std::int64_t> starts) {
+void Gradients::layer(std::size_t l, const ModelInput& texts) {
   const LayerWeights& w = model_.model().weights().stack.layers[l];
   const std::int64_t width = spec_.width, size = tokens_ * width;
   float* const gradient = gradient_.data();
@@ -184,7 +184,7 @@ void Gradients::layer(std::size_t l, std::span<const std::int64_t> starts) {
   mlp(l, through(w.mlp_norm, middle, &normed_), in_gradient);
   before(w.mlp_norm, middle);
   after(w.attention_after_norm, sum);
-  attention(l, starts, through(w.attention_norm, input, &normed_), in_gradient);
+  attention(l, texts, through(w.attention_norm, input, &normed_), in_gradient);
   before(w.attention_norm, input);
 }
 
@@ -207,7 +207,7 @@ void Gradients::mlp(std::size_t l, const float* in, float* in_gradient) {
   regard::add(part, tokens_ * spec_.width, 1.0f, in_gradient);
 }
 
-void Gradients::attention(std::size_t l, std::span<const std::int64_t> starts, const float* in,
+void Gradients::attention(std::size_t l, const ModelInput& input, const float* in,
                           float* in_gradient) {
   const AttentionWeights& w = model_.model().weights().stack.layers[l].self;
   const Tape::Layer& kept = tape_.layer(l);
@@ -218,7 +218,7 @@ void Gradients::attention(std::size_t l, std::span<const std::int64_t> starts, c
 
   Tensor query(record.query.shape()), key(record.key.shape()), value(record.value.shape());
   const AttentionInput all = attention_input(record, nullptr);
-  const std::vector<TextRange> texts = texts_of(starts, tokens_);
+  const std::vector<TextRange> texts = texts_of(input.starts, tokens_);
   for_each_text(texts, [&](const TextRange& text) {
     const std::int64_t row = text.begin * heads;
     attention_backward(texts.size() == 1 ? all : part_of(all, text.begin, text.end),
@@ -228,7 +228,7 @@ void Gradients::attention(std::size_t l, std::span<const std::int64_t> starts, c
   });
   if (const int rotary = spec_.layer[l].rotary; rotary >= 0) {
     const RotarySpec& spec = spec_.rotaries[static_cast<std::size_t>(rotary)];
-    const RotaryTable table = rotary_table(spec, texts, 0);
+    const RotaryTable table = rotary_table(spec, texts, 0, input.positions);
     for (Tensor* x : {&query, &key})
       for (std::int64_t head = 0; head < x->shape()[0]; ++head)
         kernels::rotate_backward(x->data() + head * tokens_ * dim, tokens_, dim,

@@ -34,10 +34,9 @@ class Gradients {
   double head(const Batch& batch, const Tensor& last, float weight);
   double head_rows(const float* rows, std::int64_t count, const std::int64_t* target, float weight,
                    float* gradient);
-  void layer(std::size_t l, std::span<const std::int64_t> starts);
+  void layer(std::size_t l, const ModelInput& texts);
   void mlp(std::size_t l, const float* in, float* in_gradient);
-  void attention(std::size_t l, std::span<const std::int64_t> starts, const float* in,
-                 float* in_gradient);
+  void attention(std::size_t l, const ModelInput& input, const float* in, float* in_gradient);
   void embeddings(const ModelInput& input);
   // The gradient by an input of `weight`, and the weight's own.
   void product(const float* x, const float* dy, std::int64_t rows, const kernels::Weight& weight,

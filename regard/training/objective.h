@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +35,24 @@ struct Corruption {
   std::vector<TokenClass> classes;
   std::vector<std::int32_t> class_of;  // [vocabulary], -1: never chosen
   std::int64_t unknown_words = 0;      // words of the file that are no single token
+
+  // Noise: of this share of the documents, each token of some classes that is not to be predicted
+  // is replaced with a probability, by the mask or by any of them, from a share of the run on.
+  struct Noise {
+    double documents = 0, replace = 0.25, masked = 0.3, from = 0;
+    std::vector<std::int64_t> ids;
+    std::vector<bool> has;  // [vocabulary]
+  } noise;
+  // Gaps in the positions, in this share of the batches: before each token, with a probability of 0
+  // to `most` drawn for each document, a step of 1 to `longest` - 1 positions instead of 1 (after
+  // Ruoss et al. 2023).
+  struct Gaps {
+    double batches = 0, most = 0.25;
+    std::int64_t longest = 12;
+  } gaps;
+  // In this share of the documents one word that has a spelling is written letter by letter.
+  double spelt = 0;
+  std::map<std::int64_t, std::vector<std::int64_t>> spelling;
 };
 
 // Every token but special ones chosen with the probability `choose`, swapped with any. Throws
@@ -41,14 +60,18 @@ struct Corruption {
 Corruption plain_corruption(const Tokenizer& tokenizer, double choose);
 
 // {"mask": 0.3, "swap": 0.5, "other": 0.0, "classes": {"noun": {"words": ["animal", ..],
-//  "choose": 0.05, "repeated": 0.9, "last": 0.67, "swap_with": {"pronoun": 0.8, "noun": 0.2}}, ..}}
-// other: of tokens in no class. Words that are no single token are counted and left out; the last
-// class that names a word has it. Throws Error naming the key.
+//  "choose": 0.05, "repeated": 0.9, "last": 0.67, "swap_with": {"pronoun": 0.8, "noun": 0.2}}, ..},
+//  "noise": {"documents": 0.4, "replace": 0.25, "mask": 0.3, "from": 0.5, "classes": ["function"],
+//  "other": true}, "gaps": {"batches": 0.5, "most": 0.3, "longest": 12},
+//  "spelt": {"documents": 0.03, "classes": ["noun"]}}
+// other: of tokens in no class; noise, gaps and spelt may be absent. Words that are no single token
+// are counted and left out; the last class that names a word has it. Throws Error naming the key.
 Corruption read_corruption(const Json& json, const Tokenizer& tokenizer);
 
-// The documents `which` of a corpus, one after the other, with what is to be predicted.
+// The documents `which` of a corpus, one after the other, with what is to be predicted. done: the
+// share of the run that is over.
 Batch masked_batch(const Corpus& corpus, std::span<const std::int64_t> which,
-                   const Corruption& corruption, Random* random);
+                   const Corruption& corruption, double done, Random* random);
 Batch causal_batch(const Corpus& corpus, std::span<const std::int64_t> which);
 
 }  // namespace regard

@@ -125,8 +125,9 @@ struct TrainingRun::State {
   std::optional<Batch> last_batch;
   std::optional<FolderLock> lock;
 
-  Batch batch_of(const Corpus& from, std::span<const std::int64_t> which, Random* random) const {
-    return options.corruption ? masked_batch(from, which, *options.corruption, random)
+  Batch batch_of(const Corpus& from, std::span<const std::int64_t> which, double done,
+                 Random* random) const {
+    return options.corruption ? masked_batch(from, which, *options.corruption, done, random)
                               : causal_batch(from, which);
   }
 
@@ -149,16 +150,18 @@ struct TrainingRun::State {
     Random random = stream(options.seed, kCorrupt, number);
     std::vector<Batch> batches;
     std::int64_t predicted = 0;
+    const double done_before =
+        static_cast<double>(number - 1) / static_cast<double>(options.schedule.steps);
     StepMetrics done;
     for (std::int64_t pass = 0; pass < options.accumulate; ++pass) {
       std::vector<std::int64_t> which;
       const std::int64_t first = ((number - 1) * options.accumulate + pass) * options.batch;
       for (std::int64_t i = 0; i < options.batch; ++i) which.push_back(document(first + i));
-      batches.push_back(batch_of(corpus, which, &random));
+      batches.push_back(batch_of(corpus, which, done_before, &random));
       // In few tokens it may be that none is chosen: then again.
       for (int draw = 0; draw < 100 && options.corruption && batches.back().position.empty();
            ++draw)
-        batches.back() = batch_of(corpus, which, &random);
+        batches.back() = batch_of(corpus, which, done_before, &random);
       predicted += std::ssize(batches.back().position);
       done.tokens += std::ssize(batches.back().input.ids);
     }
@@ -307,7 +310,7 @@ std::optional<double> TrainingRun::held_out_loss() {
     std::vector<std::int64_t> which(
         static_cast<std::size_t>(std::min(kAtOnce, s.held_out.size() - first)));
     std::iota(which.begin(), which.end(), first);
-    const Batch batch = s.batch_of(s.held_out, which, &random);
+    const Batch batch = s.batch_of(s.held_out, which, 0, &random);
     if (batch.position.empty()) continue;
     loss += loss_of(s.model.model(), batch);
     predicted += std::ssize(batch.position);

@@ -176,7 +176,7 @@ TEST(TrainingRun, NamesTheStepAndKeepsTheLastCheckpointWhenALossIsNoNumber) {
   ASSERT_NE(error.find(words), std::string::npos) << error;
   const Trainable good = Trainable::open(error.substr(error.find(words) + words.size()));
   const Batch batch = masked_batch(setup.corpus, std::vector<std::int64_t>{0, 1, 2, 3, 4, 5},
-                                   *setup.options.corruption, std::make_unique<Random>(1).get());
+                                   *setup.options.corruption, 0, std::make_unique<Random>(1).get());
   EXPECT_TRUE(std::isfinite(loss_of(good.model(), batch)));
 }
 
@@ -245,7 +245,7 @@ TEST(TrainingObjective, ClassesSayWhatIsChosenAndPutInstead) {
   Random random(1);
   const std::int64_t which[] = {0};
   for (int i = 0; i < kRounds; ++i) {
-    const Batch batch = masked_batch(corpus, which, corruption, &random);
+    const Batch batch = masked_batch(corpus, which, corruption, 0, &random);
     for (std::size_t k = 0; k < batch.position.size(); ++k) {
       const std::int64_t at = batch.position[k];
       const std::int64_t now = batch.input.ids[static_cast<std::size_t>(at)];
@@ -280,6 +280,68 @@ TEST(TrainingObjective, ClassesSayWhatIsChosenAndPutInstead) {
   }
 }
 
+TEST(TrainingObjective, NoiseGapsAndSpellingComeAsOftenAsAFileSays) {
+  const std::vector<std::string> documents(1, "the dog saw the cat");
+  const Tokenizer tokenizer =
+      Tokenizer::from_json(train_tokenizer(documents, {.size = 60}), "tokenizer");
+  const JsonDocument json = JsonDocument::parse(R"({"classes": {
+      "noun": {"words": ["dog", "cat"], "choose": 0}, "other": {"words": ["the"], "choose": 0}},
+      "noise": {"documents": 0.5, "replace": 0.4, "mask": 0.25, "from": 0.6, "classes": ["other"]},
+      "gaps": {"batches": 0.5, "most": 0.8, "longest": 4},
+      "spelt": {"documents": 0.3, "classes": ["noun"]}})",
+                                                "c.json");
+  const Corruption c = read_corruption(json.root(), tokenizer);
+  const Corpus corpus = encode(tokenizer, documents, 100);
+  const std::vector<std::int64_t> text(corpus.ids.begin(), corpus.ids.end());
+  const auto id = [&](const char* piece) { return tokenizer.id(piece).value(); };
+  const std::vector<std::int64_t> dog = {id("d"), id("##o"), id("##g")},
+                                  cat = {id("c"), id("##a"), id("##t")};
+  constexpr int kRounds = 20000;
+  Random random(3);
+  const std::int64_t which[] = {0};
+  int spelt = 0, masked = 0, gapped = 0;
+  std::int64_t left_out = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    const Batch batch = masked_batch(corpus, which, c, 0.6, &random);
+    std::vector<std::int64_t> ids = batch.input.ids;
+    EXPECT_TRUE(batch.position.empty());
+    for (const auto& [word, letters] : {std::pair{id("dog"), dog}, {id("cat"), cat}}) {
+      const auto at = std::search(ids.begin(), ids.end(), letters.begin(), letters.end());
+      if (at == ids.end()) continue;
+      ++spelt;
+      *at = word;
+      ids.erase(at + 1, at + 3);
+    }
+    ASSERT_EQ(ids.size(), text.size());
+    for (std::size_t k = 0; k < ids.size(); ++k) {
+      if (ids[k] == text[k]) continue;
+      EXPECT_EQ(text[k], id("the"));  // "the" alone makes noise, by itself or the mask
+      EXPECT_EQ(ids[k], c.mask);
+      ++masked;
+    }
+    if (batch.input.positions.empty()) continue;
+    ++gapped;
+    ASSERT_EQ(batch.input.positions.size(), batch.input.ids.size());
+    std::int64_t before = -1;
+    for (const std::int64_t position : batch.input.positions) {
+      EXPECT_GE(position - before, 1);
+      EXPECT_LE(position - before, 3);
+      left_out += position - before - 1;
+      before = position;
+    }
+  }
+  EXPECT_NEAR(spelt, kRounds * 0.3, 300);
+  EXPECT_NEAR(masked, kRounds * 0.5 * 2 * 0.4 * 0.25, 250);
+  EXPECT_NEAR(gapped, kRounds * 0.5, 300);
+  // A mean of 0.4 of the steps are 1, 2 or 3 alike; 5.6 tokens a text.
+  EXPECT_NEAR(static_cast<double>(left_out), gapped * 5.6 * 0.4, gapped * 0.15);
+  // Before its time there is no noise.
+  for (int i = 0; i < 2000; ++i) {
+    const Batch batch = masked_batch(corpus, which, c, 0.59, &random);
+    EXPECT_FALSE(std::count(batch.input.ids.begin(), batch.input.ids.end(), c.mask));
+  }
+}
+
 TEST(TrainingObjective, NamesWhatIsWrongWithAFileOfClasses) {
   const std::string text = train_tokenizer({"the dog"}, {.size = 30});
   const Tokenizer tokenizer = Tokenizer::from_json(text, "tokenizer");
@@ -287,7 +349,11 @@ TEST(TrainingObjective, NamesWhatIsWrongWithAFileOfClasses) {
        {R"({"classes": {"a": {"words": ["dog"], "chose": 1}}})",
         R"({"classes": {"a": {"words": []}}})", R"({"mask": 0.8, "swap": 0.8, "classes": {}})",
         R"({"classes": {"a": {"words": ["dog"], "swap_with": {"b": 1}}}})", R"({})",
-        R"({"classes": {"a": {"words": ["dog"], "choose": 2}}})"}) {
+        R"({"classes": {"a": {"words": ["dog"], "choose": 2}}})",
+        R"({"classes": {"a": {"words": ["dog"]}}, "noise": {"classes": ["b"]}})",
+        R"({"classes": {"a": {"words": ["dog"]}}, "noise": {"classes": []}})",
+        R"({"classes": {"a": {"words": ["dog"]}}, "gaps": {"longest": 1}})",
+        R"({"classes": {"a": {"words": ["dog"]}}, "spelt": {"documents": 0.1}})"}) {
     const JsonDocument json = JsonDocument::parse(bad, "c.json");
     EXPECT_NE(error_of([&] { read_corruption(json.root(), tokenizer); }).find("c.json"),
               std::string::npos)

@@ -153,6 +153,34 @@ TEST_P(Training, GradientsAccumulate) {
                 2e-4 * (1 + std::abs(whole.gradients()[i])));
 }
 
+// Central differences along the gradient.
+TEST(TrainingPositions, WithGapsHaveGradientsThatPredictTheLoss) {
+  Golden golden("llama");
+  Batch& batch = golden.batch;
+  for (std::size_t i = 0, text = 0; i < batch.input.ids.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    if (text + 1 < batch.input.starts.size() && at == batch.input.starts[text + 1]) ++text;
+    batch.input.positions.push_back(3 * (at - batch.input.starts[text]) + at % 2);
+  }
+  Trainable model = Trainable::open(golden.model);
+  const double loss = Gradients(&model).add(batch, golden.mean());
+  double square = 0;
+  for (const float g : model.gradients()) square += static_cast<double>(g) * static_cast<double>(g);
+  const double length = std::sqrt(square);
+  const std::vector<float> begin(model.values().begin(), model.values().end());
+  const auto at = [&](double step) {
+    for (std::size_t i = 0; i < begin.size(); ++i)
+      model.values()[i] =
+          begin[i] + static_cast<float>(step / length * static_cast<double>(model.gradients()[i]));
+    return loss_of(model.model(), batch) * static_cast<double>(golden.mean());
+  };
+  EXPECT_NEAR(at(0), loss * static_cast<double>(golden.mean()), 1e-6);
+  const double step = 2e-3;
+  EXPECT_NEAR((at(step) - at(-step)) / (2 * step), length, 2e-3 * length);
+  batch.input.positions.clear();
+  EXPECT_GT(std::abs(at(0) - loss * static_cast<double>(golden.mean())), 1e-3);
+}
+
 TEST_P(Training, ASavedModelOpensWithTheSameBits) {
   const Golden golden(GetParam());
   Trainable model = Trainable::open(golden.model);
