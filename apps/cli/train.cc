@@ -254,6 +254,11 @@ void add_train(CLI::App& app, Context& context) {
       ->check(part)
       ->capture_default_str();
   verb->add_flag("--in-order", options->in_order, "Documents in the corpus's order, not shuffled");
+  verb->add_option(
+          "--group", run.group,
+          "Documents of so many batches are sorted by length, so that those of a batch are "
+          "about as long")
+      ->check(not_negative);
   verb->add_option("--batch", run.batch, "Documents of a pass")->check(positive);
   verb->add_option("--accumulate", run.accumulate, "Passes of a step")->check(positive);
   verb->add_option("--steps", run.schedule.steps, "Steps")->check(positive)->capture_default_str();

@@ -72,6 +72,13 @@ Random stream(std::uint64_t seed, std::uint64_t purpose, std::int64_t number) {
   Random mixed(seed ^ (purpose << 56));
   return Random(mixed.next() + static_cast<std::uint64_t>(number) * 0x9E3779B97F4A7C15u);
 }
+// Fisher & Yates.
+void mix(std::span<std::int64_t> values, Random* random) {
+  for (std::size_t i = values.size(); i > 1; --i)
+    std::swap(values[i - 1],
+              values[static_cast<std::size_t>(random->below(static_cast<std::int64_t>(i)))]);
+}
+
 constexpr std::uint64_t kOrder = 1, kCorrupt = 2, kHeldOut = 3;
 
 }  // namespace
@@ -94,6 +101,7 @@ struct TrainingRun::State {
     all["accumulate"] = fmt::format("{}", options.accumulate);
     all["seed"] = fmt::format("{}", options.seed);
     all["shuffle"] = fmt::format("{}", options.shuffle);
+    all["group"] = fmt::format("{}", options.group);
     all["rate"] = fmt::format("{}", s.rate);
     all["warm-up"] = fmt::format("{}", s.warm_up);
     all["steps"] = fmt::format("{}", s.steps);
@@ -139,11 +147,33 @@ struct TrainingRun::State {
       order.resize(static_cast<std::size_t>(corpus.size()));
       std::iota(order.begin(), order.end(), 0);
       Random random = stream(options.seed, kOrder, epoch);
-      for (std::size_t i = order.size(); options.shuffle && i > 1; --i)
-        std::swap(order[i - 1],
-                  order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+      if (options.shuffle) mix(order, &random);
+      if (options.group > 0) group_by_length(&random);
     }
     return order[static_cast<std::size_t>(n % corpus.size())];
+  }
+
+  void group_by_length(Random* random) {
+    const auto batch = static_cast<std::size_t>(options.batch);
+    const std::size_t group = batch * static_cast<std::size_t>(options.group);
+    std::vector<std::int64_t> out;
+    for (std::size_t begin = 0; begin < order.size(); begin += group) {
+      const std::size_t end = std::min(order.size(), begin + group);
+      std::stable_sort(
+          order.begin() + static_cast<std::ptrdiff_t>(begin),
+          order.begin() + static_cast<std::ptrdiff_t>(end),
+          [&](std::int64_t a, std::int64_t b) { return corpus.length(a) < corpus.length(b); });
+      std::vector<std::int64_t> batches;
+      for (std::size_t at = begin; at + batch <= end; at += batch)
+        batches.push_back(static_cast<std::int64_t>(at));
+      mix(batches, random);
+      for (const std::int64_t at : batches)
+        out.insert(out.end(), order.begin() + at, order.begin() + at + options.batch);
+      // What is left of the last group, less than a batch.
+      out.insert(out.end(), order.begin() + std::ssize(out),
+                 order.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+    order = std::move(out);
   }
 
   StepMetrics step(std::int64_t number) {

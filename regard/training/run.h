@@ -30,6 +30,9 @@ struct RunOptions {
   std::int64_t accumulate = 1;  // passes of a step
   std::uint64_t seed = 1;
   bool shuffle = true;  // in each epoch anew; else in the corpus's order
+  // So many batches' documents are sorted by length and these batches shuffled, so that a batch has
+  // documents of about the same length and short ones weigh as much as long ones; 0: not so.
+  std::int64_t group = 0;
   std::int64_t save_every = 500, evaluate_every = 500;  // steps; 0: at the end only
   std::optional<Corruption> corruption;                 // none: predict the next token
   ScheduleOptions schedule;

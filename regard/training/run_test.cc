@@ -92,6 +92,31 @@ TEST(TrainingRun, LearnsWithEveryArchitecture) {
   }
 }
 
+// Each document is one step's once an epoch, and those of a step are about as long.
+TEST(TrainingRun, GroupsDocumentsByLength) {
+  const TemporaryFolder folder;
+  Plan setup(folder.path());
+  // Documents of 1 to 8 tokens, in turns.
+  setup.corpus = {};
+  for (int i = 0; i < 64; ++i) {
+    setup.corpus.ids.insert(setup.corpus.ids.end(), static_cast<std::size_t>(i % 8 + 1), 7);
+    setup.corpus.starts.push_back(std::ssize(setup.corpus.ids));
+  }
+  setup.options.schedule.steps = 16;  // two epochs
+  setup.options.group = 8;
+  setup.run(false).train();
+  std::map<std::int64_t, int> tokens;
+  std::vector<std::int64_t> order;
+  for (const StepMetrics& line : read_metrics(folder.path().string())) {
+    ++tokens[line.tokens];
+    order.push_back(line.tokens);
+  }
+  std::map<std::int64_t, int> expected;
+  for (int length = 1; length <= 8; ++length) expected[8 * length] = 2;
+  EXPECT_EQ(tokens, expected);
+  EXPECT_FALSE(std::is_sorted(order.begin(), order.begin() + 8));
+}
+
 TEST(TrainingRun, GoesOnBitForBit) {
   const TemporaryFolder whole, cut;
   const Plan once(whole.path());
