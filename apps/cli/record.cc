@@ -11,11 +11,13 @@ struct Options {
   InputOptions input;
   std::string output, layers, heads;
   GenerationOptions generation{.tokens = 0};
+  bool half = false;
 };
 
 void record(Context& context, const Options& options) {
   RunRequest request = run_request(options.input);
   request.generation = options.generation;
+  request.half = options.half;
   if (!options.layers.empty()) request.layers = read_layer_list(options.layers);
   if (!options.heads.empty()) request.heads = read_head_list(options.heads);
   Session& session = context.session();
@@ -46,6 +48,8 @@ void add_record(CLI::App& app, Context& context) {
   verb->add_option("-o,--output", options->output, "The trace file, .safetensors")->required();
   verb->add_option("--layers", options->layers, "Only these layers: 0-3,7");
   verb->add_option("--heads", options->heads, "Only these heads: L3H1,L5H11");
+  verb->add_flag("--half", options->half,
+                 "Queries, keys and values rounded to fp16 before attention: half the file");
   add_generation(verb, "--generate", &options->generation);
   verb->callback(
       [&context, options] { context.run = [&context, options] { record(context, *options); }; });

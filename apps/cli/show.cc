@@ -17,13 +17,13 @@ namespace {
 
 struct Options {
   InputOptions input;
-  std::string output, format, head, level, scale = "linear", attention, words, trace, run,
-                                           drawn = "grid";
+  std::string output, format, head, level, scale = "linear", darkest = "map", part = "all",
+                                           attention, words, trace, run, drawn = "grid";
   std::optional<std::string> word;
   std::optional<int> layer;
   std::optional<double> keep_mass;
   std::int64_t links = 12;
-  bool all_heads = false, no_special = false, dark = false;
+  bool all_heads = false, no_special = false, no_sinks = false, dark = false, half = false;
 };
 
 Error usage(const std::string& message) { return Error(message, Error::Kind::kUsage); }
@@ -37,6 +37,8 @@ ViewRequest view_request(const Options& options) {
   if (!options.level.empty()) request.level = level_named(options.level);
   request.word = options.word;
   request.specials = !options.no_special;
+  request.sinks = !options.no_sinks;
+  request.part = part_named(options.part);
   constexpr std::int64_t kMostLinks = 1000000;
   if (options.links < 0 || options.links > kMostLinks)
     throw usage(fmt::format("--links: expected 0 to {}, found {}", kMostLinks, options.links));
@@ -55,6 +57,7 @@ Trace open(Context& context, const Options& options, const ViewRequest& view, Fo
                     (options.attention.empty() ? 0 : 1) + (options.trace.empty() ? 0 : 1);
   if (given > 1) throw usage("TEXT or --ids, --attention, --trace: expected one of them");
   const bool ready = !options.attention.empty() || !options.trace.empty();
+  if (ready && options.half) throw usage("--half: goes with TEXT, not with --attention or --trace");
   if (ready && (!options.input.model.empty() || options.input.pair || options.input.truncate))
     throw usage("--model, --pair, --truncate: go with TEXT, not with --attention or --trace");
   if (!options.words.empty() && options.attention.empty())
@@ -68,6 +71,7 @@ Trace open(Context& context, const Options& options, const ViewRequest& view, Fo
     return context.session().from_matrices(options.attention, options.words);
   }
   RunRequest request = run_request(options.input);
+  request.half = options.half;
   // A dense export lists no links of other heads, so only its own layers are recorded.
   if (format == Format::kNpy) {
     for (const HeadId id : view.heads) request.layers.push_back(id.layer);
@@ -81,10 +85,12 @@ void write_dense(Context& context, const Options& options, const Trace& trace,
                  const ViewRequest& request) {
   if (request.level != Level::kToken && !options.level.empty())
     say("regard: npy is at token level: --level is not applied");
-  if (!request.specials || request.keep_mass || request.word)
+  if (!request.specials || !request.sinks || request.part != Part::kAll || request.keep_mass ||
+      request.word)
     throw usage(
-        "npy: holds the raw weights of all tokens, so --no-special, --keep-mass and --word "
-        "do not apply; use json or csv");
+        "npy: holds the raw weights of all tokens, so --no-special, --no-sinks, --part, "
+        "--keep-mass "
+        "and --word do not apply; use json or csv");
   const std::vector<HeadId> heads = context.session().select_heads(trace, request);
   const std::size_t count = request.mean ? 1 : heads.size();
   const std::size_t tokens = trace.tokens.size(), keys = trace.columns().tokens.size();
@@ -112,16 +118,18 @@ void write_dense(Context& context, const Options& options, const Trace& trace,
 // Every head is in a page, so options that choose do not apply.
 void check_page(const ViewRequest& request) {
   if (!request.heads.empty() || request.layer || request.head || request.mean ||
-      request.keep_mass || request.word || !request.specials)
+      request.keep_mass || request.word || !request.specials || !request.sinks ||
+      request.part != Part::kAll)
     throw usage(
         "html: the page holds every head and chooses by itself, so --layer, --head, --word, "
-        "--keep-mass and --no-special do not apply");
+        "--keep-mass, --no-special, --no-sinks and --part do not apply");
 }
 
 // The page with the trace inside.
 void write_html(Context& context, const Options& options, const Trace& trace,
                 const ViewRequest& request) {
   check_page(request);
+  for (const std::string& note : trace.notes) say(note);
   say(fmt::format("html: about {:.1f} megabytes",
                   1e-6 * (4.0 / 3 * static_cast<double>(trace_file_size(trace)) + 4e5)));
   write_output(options.output, Format::kHtml, [&](const Sink& sink) {
@@ -150,6 +158,7 @@ std::optional<PictureFormat> picture_format(Format format) {
 PictureStyle picture_style(const Context& context, const Options& options) {
   PictureStyle picture;
   picture.scale = scale_named(options.scale);
+  picture.top = top_named(options.darkest);
   picture.dark = options.dark;
   picture.source_date = context.settings.source_date;
   return picture;
@@ -159,6 +168,7 @@ void write_view(Context& context, const Options& options, const View& view, Form
   const std::optional<std::int64_t> row = view.row;
   TerminalStyle terminal = terminal_style(context, options.output);
   terminal.scale = scale_named(options.scale);
+  terminal.top = top_named(options.darkest);
   PictureStyle picture = picture_style(context, options);
   if (row) {
     picture.kind = PictureKind::kRow;
@@ -184,6 +194,7 @@ void show(Context& context, const Options& options) {
                                       {Format::kText, Format::kPng, Format::kSvg, Format::kPdf,
                                        Format::kJson, Format::kCsv, Format::kNpy, Format::kHtml});
   scale_named(options.scale);
+  top_named(options.darkest);
   if (options.drawn == "links" && format != Format::kPng && format != Format::kSvg &&
       format != Format::kPdf)
     throw usage("--view links: is a picture, expected the formats png, svg or pdf");
@@ -199,8 +210,16 @@ void show(Context& context, const Options& options) {
       throw usage(
           "--run: a picture shows one head's map at each checkpoint, so --all-heads and "
           "--word do not apply");
-    const RunShow wanted{options.run, run_request(options.input), request,          options.output,
-                         format,      scale_named(options.scale), options.all_heads};
+    RunRequest text = run_request(options.input);
+    text.half = options.half;
+    const RunShow wanted{options.run,
+                         std::move(text),
+                         request,
+                         options.output,
+                         format,
+                         scale_named(options.scale),
+                         top_named(options.darkest),
+                         options.all_heads};
     if (format == Format::kHtml) return write_run_page(context, wanted);
     if (picture) return draw_run(context, wanted, *picture, picture_style(context, options));
     return show_run(context, wanted);
@@ -247,8 +266,21 @@ void add_show(CLI::App& app, Context& context) {
   verb->add_option("--level", options->level, "token, word (the default) or sentence");
   verb->add_option("--word", options->word,
                    "One word's attention as bars; it#2 for its second place, @7 for number 7");
-  verb->add_option("--scale", options->scale, "Colours: linear or log");
+  verb->add_option("--scale", options->scale, "Colours: linear, log, or rank in the row");
+  verb->add_option("--darkest", options->darkest,
+                   "The darkest cell: the largest weight of the map, or of each row")
+      ->check(CLI::IsMember({"map", "row"}))
+      ->capture_default_str();
   verb->add_flag("--no-special", options->no_special, "Leave out special tokens");
+  verb->add_flag("--no-sinks", options->no_sinks,
+                 "Without the columns of special tokens and of a first word, rows divided by what "
+                 "is left");
+  verb->add_option("--part", options->part, "Of a pair: all, within a text, or across the two")
+      ->check(CLI::IsMember({"all", "within", "across"}))
+      ->capture_default_str();
+  verb->add_flag("--half", options->half,
+                 "Queries, keys and values rounded to fp16 before attention: a page of half the "
+                 "size");
   verb->add_option("--keep-mass", options->keep_mass,
                    "In each row only the largest weights that make this share");
   verb->add_option("--links", options->links, "How many of the strongest links to list");

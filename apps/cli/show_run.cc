@@ -145,6 +145,7 @@ void show_run(Context& context, const RunShow& wanted) {
   const ViewRequest request = request_of(session, wanted, steps.back());
   TerminalStyle style = terminal_style(context, wanted.output);
   style.scale = wanted.scale;
+  style.top = wanted.top;
   const bool json = wanted.format == Format::kJson;
   write_output(wanted.output, wanted.format, [&](const Sink& sink) {
     if (json)

@@ -15,6 +15,7 @@ struct RunShow {
   std::string output;
   Format format;
   Scale scale;
+  Top top;
   bool all_heads;
 };
 void show_run(Context& context, const RunShow& wanted);

@@ -132,7 +132,7 @@ void Api::explain_token(const Trace& trace, const Request& request, Exchange& ex
 void Api::write_export(StoredTrace& stored, const Request& request, Exchange& exchange) {
   const Trace& trace = stored.trace();
   const Parameters given(request.query, {"kind", "head", "view", "format", "level", "scale", "word",
-                                         "specials", "keepMass", "dark"});
+                                         "top", "specials", "sinks", "part", "keepMass", "dark"});
   const std::vector<HeadId> chosen = given.heads(trace);
   const std::string shown = given.text("view", "heatmap");
   if (shown != "heatmap" && shown != "row" && shown != "heads" && shown != "links")
@@ -168,6 +168,8 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   ViewRequest wanted;
   wanted.level = level_named(given.text("level", "word"));
   wanted.specials = given.flag("specials", true);
+  wanted.sinks = given.flag("sinks", true);
+  wanted.part = part_named(given.text("part", "all"));
   if (given.has("keepMass") && given.share("keepMass", 1) < 1)
     wanted.keep_mass = given.share("keepMass", 1);
   const std::int64_t units = static_cast<std::int64_t>(units_of(trace, wanted.level).size());
@@ -183,6 +185,7 @@ void Api::write_export(StoredTrace& stored, const Request& request, Exchange& ex
   wanted.stream = name == "csv" || name == "json";
   PictureStyle style;
   style.scale = scale_named(given.text("scale", "linear"));
+  style.top = top_named(given.text("top", "map"));
   style.dark = given.flag("dark", false);
   if (wanted.stream) check_exported(static_cast<std::size_t>(units), 1);
   const View view = session_.view(trace, wanted, exchange.cancel());

@@ -128,9 +128,22 @@ class Answers(ServerTest):
         self.assertAlmostEqual(weights[7][9], self.weight(3, 1, 7, 9), delta=self.tolerance)
         for more in ({"view": "heads", "format": "svg"}, {"view": "heads", "format": "csv"},
                      {"view": "row", "word": 3, "format": "png", "dark": "true"},
-                     {"view": "heatmap", "keepMass": 0.5, "specials": "false", "format": "pdf"}):
+                     {"view": "heatmap", "keepMass": 0.5, "specials": "false", "format": "pdf"},
+                     {"view": "heatmap", "scale": "rank", "top": "row", "format": "png"}):
             status, _, data = self.server.ask("GET", self.path("export", head="L0H0", **more))
             self.assertEqual(status, 200, data[:200])
+
+    def test_an_export_without_sinks_is_divided_by_what_is_left(self):
+        status, _, data = self.server.ask("GET", self.path(
+            "export", head="L3H1", format="json", level="token", sinks="false"))
+        self.assertEqual(status, 200, data[:200])
+        answer = json.loads(data)
+        weights = answer["heads"][0]["weights"]
+        left = [self.weight(3, 1, 7, key) for key in range(1, self.size)]
+        self.assertEqual(len(weights[7]), len(left))
+        for found, weight in zip(weights[7], left):
+            self.assertAlmostEqual(found, weight / sum(left), delta=1e-4)
+        self.assertIn("without sinks", " ".join(answer["notes"]))
 
     def test_models_are_the_programs_own_and_those_of_the_cache(self):
         answer = self.server.json("GET", "/api/models")
@@ -267,7 +280,7 @@ class BadInput(ServerTest):
                 (trace + "/export?head=L1H1&format=gif", 400, ["gif"]),
                 (trace + "/export?head=L1H1&view=clock", 400, ["clock"]),
                 (trace + "/export?head=L1H1&view=row", 400, ["word"]),
-                (trace + "/export?head=L1H1&scale=rank", 400, ["scale"]),
+                (trace + "/export?head=L1H1&scale=cubic", 400, ["scale"]),
                 (trace + "/export?head=L1H1&keepMass=nan", 400, ["keepMass"])):
             self.bad(status, "GET", path, says=says)
         self.bad(405, "DELETE", trace)

@@ -313,6 +313,44 @@ TEST(KeepMass, KeepsTheFewestLargestWeightsThatReachIt) {
   EXPECT_THROW(keep_mass(&view, 1.5), Error);
 }
 
+TEST(Sinks, GoWithTheirColumnsAndEachRowIsDividedByWhatIsLeft) {
+  View view = view_of({0.5f, 0.3f, 0.2f, 0.8f, 0.1f, 0.1f, 1, 0, 0}, 3);
+  view.links = {{2, 0, 0.9f, {}}, {1, 2, 0.1f, {}}};
+  view.row = 1;
+  View marked = view;
+  without_sinks(&view);  // no special token comes first, so the first unit goes
+  EXPECT_EQ(view.units.size(), 3u);
+  ASSERT_EQ(view.columns().units.size(), 2u);
+  EXPECT_EQ(view.columns().units[0].text, "1");
+  const std::vector<float> expected = {0.6f, 0.4f, 0.5f, 0.5f, 0, 0};
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_FLOAT_EQ(view.heads[0].weights[i], expected[i]) << i;
+  ASSERT_EQ(view.links.size(), 1u);
+  EXPECT_EQ(view.links[0].key, 1);
+  EXPECT_EQ(view.row, 1);
+  EXPECT_NE(view.notes.at(0).find("first word"), std::string::npos);
+  marked.units[0].special = marked.units[2].special = true;
+  without_sinks(&marked);
+  EXPECT_EQ(marked.heads[0].weights, (std::vector<float>{1, 1, 0}));
+  View one = view_of({1}, 1);
+  EXPECT_THROW(without_sinks(&one), Error);
+}
+
+TEST(Part, LeavesCellsWithinATextOrAcrossTheTwo) {
+  View view = view_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, 3);
+  EXPECT_THROW(only_part(&view, Part::kWithin), Error);
+  view.pair = "b";
+  view.units[1].sequence = 1;
+  view.units[2].sequence = -1;
+  View across = view;
+  only_part(&view, Part::kWithin);
+  only_part(&across, Part::kAcross);
+  for (std::size_t i = 0; i < 9; ++i) {
+    EXPECT_EQ(!std::isnan(view.heads[0].weights[i]), i == 0 || i == 4) << i;
+    EXPECT_EQ(!std::isnan(across.heads[0].weights[i]), i == 1 || i == 3) << i;
+  }
+}
+
 TEST(Explain, WorksOneCausalRowThrough) {
   Trace trace = ids(3);
   LayerTrace layer;

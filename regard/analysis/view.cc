@@ -6,6 +6,7 @@
 #include <unicode/unistr.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -61,6 +62,15 @@ Level level_named(std::string_view name) {
   for (const auto& [text, level] : kLevels)
     if (text == name) return level;
   throw Error(fmt::format("level: expected token, word or sentence, found {}", name),
+              Error::Kind::kUsage);
+}
+
+Part part_named(std::string_view name) {
+  constexpr std::pair<std::string_view, Part> kParts[] = {
+      {"all", Part::kAll}, {"within", Part::kWithin}, {"across", Part::kAcross}};
+  for (const auto& [text, part] : kParts)
+    if (text == name) return part;
+  throw Error(fmt::format("part: expected all, within or across, found {}", name),
               Error::Kind::kUsage);
 }
 
@@ -211,6 +221,47 @@ void keep_mass(View* view, double mass) {
     }
   view->notes.push_back(fmt::format(
       "of each row the fewest largest weights that reach {} of its sum; the rest set to 0", mass));
+}
+
+void without_sinks(View* view) {
+  const std::vector<Unit>& before = view->columns().units;
+  const bool first = view->level != Level::kSentence && !before.empty() && !before.front().special;
+  Kept keep{std::vector<bool>(view->units.size(), true), {}};
+  for (std::size_t j = 0; j < before.size(); ++j)
+    keep.columns.push_back(!before[j].special && !(first && j == 0));
+  if (std::none_of(keep.columns.begin(), keep.columns.end(), [](bool kept) { return kept; }))
+    throw Error("sinks: no word is left without them", Error::Kind::kUsage);
+  // Columns go and rows stay, so that the columns need units of their own.
+  if (!view->keys_side) view->keys_side = static_cast<const UnitSide&>(*view);
+  keep_units(view, keep);
+  for (HeadMap& map : view->heads)
+    for (std::int64_t row = 0; row < map.rows; ++row) {
+      const std::span<float> weights(map.weights.data() + row * map.columns,
+                                     static_cast<std::size_t>(map.columns));
+      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      if (!(sum > 0)) continue;
+      for (float& weight : weights) weight = static_cast<float>(weight / sum);
+    }
+  view->notes.push_back(fmt::format(
+      "without sinks: columns of special tokens{} are taken out, and each row is divided by what "
+      "is left of it",
+      first ? fmt::format(" and of the first {}", name_of(view->level)) : ""));
+}
+
+void only_part(View* view, Part part) {
+  if (part == Part::kAll) return;
+  if (!view->pair || view->kind == AttentionKind::kCross)
+    throw Error("part: expected the two texts of a pair, found one text", Error::Kind::kUsage);
+  const std::vector<Unit>& columns = view->columns().units;
+  for (HeadMap& map : view->heads)
+    for (std::size_t i = 0; i < view->units.size(); ++i)
+      for (std::size_t j = 0; j < columns.size(); ++j) {
+        const int a = view->units[i].sequence, b = columns[j].sequence;
+        if (a < 0 || b < 0 || (a == b) != (part == Part::kWithin))
+          map.weights[i * columns.size() + j] = std::numeric_limits<float>::quiet_NaN();
+      }
+  view->notes.emplace_back(part == Part::kWithin ? "only cells within one text"
+                                                 : "only cells across the two texts");
 }
 
 }  // namespace regard

@@ -18,6 +18,10 @@ enum class Level { kToken, kWord, kSentence };
 Level level_named(std::string_view name);  // Error (usage) naming the three
 std::string_view name_of(Level level);
 
+// Which cells of a pair's map.
+enum class Part { kAll, kWithin, kAcross };
+Part part_named(std::string_view name);  // Error (usage) naming the three
+
 // A row or column: a token, a word or a sentence. Special tokens are units of their own.
 struct Unit {
   std::string text;                  // as typed; a token's piece, a special token's name
@@ -105,5 +109,12 @@ void keep_units(View* view, const Kept& keep);
 // In each row keeps the largest weights that together reach `mass` (0, 1] of the row's sum, zeroes
 // the rest, and says so in the notes. Maps that are read row by row do it themselves.
 void keep_mass(View* view, double mass);
+// Takes the columns of sink tokens out and divides each row by what is left of it: special tokens
+// or, where none comes first, the first unit (not a sentence). Says so in the notes; links keep
+// their weights. REQUIRES: maps that are held. Throws Error (usage) when no column is left.
+void without_sinks(View* view);
+// Only cells within one text or across the two, said in the notes; the others become NaN. REQUIRES:
+// maps that are held. Throws Error (usage) for anything but a pair.
+void only_part(View* view, Part part);
 
 }  // namespace regard

@@ -104,7 +104,15 @@ Rgb text_on(Rgb background) {
 Scale scale_named(std::string_view name) {
   if (name == "linear") return Scale::kLinear;
   if (name == "log") return Scale::kLog;
-  throw Error("scale: expected linear or log, found " + std::string(name), Error::Kind::kUsage);
+  if (name == "rank") return Scale::kRank;
+  throw Error("scale: expected linear, log or rank, found " + std::string(name),
+              Error::Kind::kUsage);
+}
+
+Top top_named(std::string_view name) {
+  if (name == "map") return Top::kMap;
+  if (name == "row") return Top::kRow;
+  throw Error("darkest: expected map or row, found " + std::string(name), Error::Kind::kUsage);
 }
 
 double scaled(double weight, double top, Scale scale) {

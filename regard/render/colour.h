@@ -36,9 +36,13 @@ class ColourTable {
 // Black or white, whichever reads better on `background` (WCAG contrast).
 Rgb text_on(Rgb background);
 
-enum class Scale { kLinear, kLog };
-Scale scale_named(std::string_view name);  // Error (usage) naming the two
+enum class Scale { kLinear, kLog, kRank };
+Scale scale_named(std::string_view name);  // Error (usage) naming the three
+// What is darkest: the largest weight of the map, or of each row its own.
+enum class Top { kMap, kRow };
+Top top_named(std::string_view name);  // Error (usage) naming the two
 // Position of a weight on the colour map: linear: weight / top; log: three decades below top.
+// REQUIRES: not kRank, for which shades.h has the rows.
 double scaled(double weight, double top, Scale scale);
 
 }  // namespace regard

@@ -147,7 +147,13 @@ float top_of(const HeadMap& map) {
   return top;
 }
 
-std::string scale_sentence(double top, Scale scale, std::string_view of) {
+std::string scale_sentence(double top, Scale scale, std::string_view of, Top per) {
+  if (scale == Scale::kRank)
+    return "Shades by rank: in each row the highest weight is darkest, whatever its size.";
+  if (per == Top::kRow)
+    return scale == Scale::kLog
+               ? "Logarithmic scale, three decades up to the largest weight of each row."
+               : "Linear scale from 0 to the largest weight of each row.";
   if (scale == Scale::kLog) {
     return fmt::format("Logarithmic scale, three decades up to {:.2g}, the largest weight of {}.",
                        top, of);

@@ -43,7 +43,7 @@ std::string short_number(float weight);
 // The largest weight; 0 for an empty map.
 float top_of(const HeadMap& map);
 // "Linear scale from 0 to 0.99, the largest weight of the map."; `of` is the last two words.
-std::string scale_sentence(double top, Scale scale, std::string_view of);
+std::string scale_sentence(double top, Scale scale, std::string_view of, Top per = Top::kMap);
 // "minilm, layer 3, head 1 (L3H1), word level", with "cross-attention" or the like behind the name
 // of a model that has several; `what` stands between model and level.
 std::string title_of(const View& view, const std::string& what);

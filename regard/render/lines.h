@@ -31,11 +31,10 @@ void add_grid(std::string* out, const std::vector<std::string>& rows,
 // What stands above a view: the caption, and the notes, which may say that it is not to be trusted.
 void add_caption(std::string* out, const View& view, const std::string& caption,
                  const TerminalStyle& style);
-// A line of small maps side by side, each as half blocks, `side` columns wide and a blank apart;
-// `label` stands before the first line. All have the same number of rows.
+// A line of small maps of shades side by side, each as half blocks, `side` columns wide and a blank
+// apart; `label` stands before the first line. All have the same number of rows.
 void add_thumbnails(std::string* out, const std::vector<Thumbnail>& maps, std::size_t rows,
-                    std::size_t side, const std::string& label, float top,
-                    const TerminalStyle& style);
+                    std::size_t side, const std::string& label, const TerminalStyle& style);
 // The links, one a line under a heading.
 void add_links(std::string* out, const View& view, const TerminalStyle& style);
 

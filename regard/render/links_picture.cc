@@ -8,6 +8,7 @@
 
 #include "regard/platform/error.h"
 #include "regard/render/labels.h"
+#include "regard/render/shades.h"
 #include "regard/render/sheet.h"
 
 namespace regard {
@@ -60,12 +61,12 @@ struct Line {
 };
 
 // Strongest last, so that they lie on top.
-std::vector<Line> lines_of(const View& view, double top, Scale scale) {
+std::vector<Line> lines_of(const View& view, double top, const PictureStyle& style) {
   std::vector<Line> lines;
   for (std::size_t head = 0; head < view.heads.size(); ++head) {
-    const HeadMap& map = view.heads[head];
+    const HeadMap map = shaded(view.heads[head], top, style.scale, style.top);
     for (std::size_t at = 0; at < map.weights.size(); ++at) {
-      const double share = scaled(map.weights[at], top, scale);
+      const double share = map.weights[at];
       const auto cell = static_cast<std::int64_t>(at);
       if (share >= kFaintest)
         lines.push_back({head, cell / map.columns, cell % map.columns, share});
@@ -98,7 +99,7 @@ std::string draw_links(const View& view, PictureFormat format, const PictureStyl
     if (map.read) throw Error("links: expected maps that can be held, found a longer text");
     top = std::max(top, static_cast<double>(top_of(map)));
   }
-  std::vector<Line> lines = lines_of(view, top, style.scale);
+  std::vector<Line> lines = lines_of(view, top, style);
   const std::size_t found = lines.size();
   if (found > kMostLines)
     lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(kMostLines));
@@ -120,7 +121,7 @@ std::string draw_links(const View& view, PictureFormat format, const PictureStyl
   const std::string what =
       view.heads.size() > 1 ? fmt::format("{} heads", view.heads.size()) : long_name_of(first);
   std::string scale =
-      scale_sentence(top, style.scale, view.heads.size() > 1 ? "all heads" : "the map");
+      scale_sentence(top, style.scale, view.heads.size() > 1 ? "all heads" : "the map", style.top);
   scale += fmt::format(" Lines below {:.0f} % of it are left out.", 100 * kFaintest);
   if (found > lines.size())
     scale += fmt::format(" The {} strongest of {} lines are drawn.", lines.size(), found);

@@ -36,43 +36,45 @@ Page page_of(const PictureStyle& style) {
 }
 
 void draw_cells(Canvas* canvas, const Cells& cells) {
-  const auto rows = static_cast<std::size_t>(cells.map->rows);
-  const auto columns = static_cast<std::size_t>(cells.map->columns);
+  const auto rows = static_cast<std::size_t>(cells.shades->rows);
+  const auto columns = static_cast<std::size_t>(cells.shades->columns);
   const double across = cells.width / static_cast<double>(columns);
   const double down = cells.height / static_cast<double>(rows);
   if (std::max(rows, columns) > kMostRectangles || std::min(across, down) < kSmallestRectangle) {
     const std::size_t most =
         static_cast<std::size_t>(std::max(1.0, 2 * std::max(cells.width, cells.height)));
-    const Thumbnail small = thumbnail(*cells.map, most);
+    const Thumbnail small = thumbnail(*cells.shades, most);
     std::vector<Rgb> pixels;
     pixels.reserve(small.weights.size());
     const ColourTable colour(weight_colour, 0);
-    for (const float weight : small.weights)
-      pixels.push_back(colour(scaled(weight, cells.top, cells.scale)));
+    for (const float shade : small.weights)
+      pixels.push_back(std::isnan(shade) ? cells.paper : colour(shade));
     canvas->image(pixels, static_cast<int>(small.columns), static_cast<int>(small.rows), cells.x,
                   cells.y, cells.width, cells.height);
     return;
   }
-  const auto colour_of = [&](float weight) {
-    return weight_colour(scaled(weight, cells.top, cells.scale));
-  };
   // Rectangles reach under the next ones: viewers would show hairlines between exact ones.
   constexpr double kOverlap = 1;
+  const std::vector<float>& shades = cells.shades->weights;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t column = 0; column < columns; ++column) {
-      canvas->fill(
-          cells.x + across * static_cast<double>(column), cells.y + down * static_cast<double>(row),
-          across + (column + 1 < columns ? kOverlap : 0), down + (row + 1 < rows ? kOverlap : 0),
-          colour_of(cells.map->weights[row * columns + column]));
+      const float shade = shades[row * columns + column];
+      if (std::isnan(shade)) continue;
+      canvas->fill(cells.x + across * static_cast<double>(column),
+                   cells.y + down * static_cast<double>(row),
+                   across + (column + 1 < columns ? kOverlap : 0),
+                   down + (row + 1 < rows ? kOverlap : 0), weight_colour(shade));
     }
   }
-  if (!cells.numbers) return;
+  if (cells.numbers == nullptr) return;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t column = 0; column < columns; ++column) {
-      const float weight = cells.map->weights[row * columns + column];
+      const std::size_t at = row * columns + column;
+      const float weight = cells.numbers->weights[at];
       if (!(weight >= 0.005f)) continue;
       draw_number(canvas, weight, cells.x + across * static_cast<double>(column),
-                  cells.y + down * static_cast<double>(row), across, down, colour_of(weight));
+                  cells.y + down * static_cast<double>(row), across, down,
+                  weight_colour(shades[at]));
     }
   }
 }
@@ -90,7 +92,7 @@ std::vector<double> round_ticks(double top) {
 }
 
 void draw_colour_bar(Canvas* canvas, const Page& page, double x, double y, double height,
-                     double top, Scale scale) {
+                     double top, const PictureStyle& look) {
   constexpr int kSteps = 128;
   constexpr double kWidth = 12;
   std::vector<Rgb> colours;
@@ -106,15 +108,24 @@ void draw_colour_bar(Canvas* canvas, const Page& page, double x, double y, doubl
     canvas->text(number, x + kWidth + 6, at - size.height / 2, style);
     widest = std::max(widest, size.width);
   };
-  if (top > 0 && std::isfinite(top)) {
+  std::string what = "attention weight";
+  if (look.scale == Scale::kRank) {
+    what = "rank in the row";
+    tick(1, "highest");
+    tick(0, "lowest");
+  } else if (look.top == Top::kRow) {
+    what = "share of the row's largest";
+    tick(1, "1");
+    tick(0, look.scale == Scale::kLog ? "≤ 0.001" : "0");
+  } else if (top > 0 && std::isfinite(top)) {
     tick(1, tick_text(top));
     // Others that stand clear of the uppermost.
     const double clear = 1 - 1.4 * kTickSize / height;
-    if (scale == Scale::kLog) {
+    if (look.scale == Scale::kLog) {
       tick(0, "≤ " + tick_text(top / 1000));
       for (double power = std::pow(10, std::floor(std::log10(top))); power > top / 1000;
            power /= 10) {
-        const double share = scaled(power, top, scale);
+        const double share = scaled(power, top, look.scale);
         if (share < clear && share > 1 - clear) tick(share, tick_text(power));
       }
     } else {
@@ -124,10 +135,10 @@ void draw_colour_bar(Canvas* canvas, const Page& page, double x, double y, doubl
     }
   }
   const TextStyle name{kTickSize, page.ink};
-  const TextSize size = canvas->measure("attention weight", name);
+  const TextSize size = canvas->measure(what, name);
   if (size.width <= height) {
-    canvas->text("attention weight", x + kWidth + 6 + widest + 4 + size.height,
-                 y + (height - size.width) / 2, name, std::numbers::pi / 2);
+    canvas->text(what, x + kWidth + 6 + widest + 4 + size.height, y + (height - size.width) / 2,
+                 name, std::numbers::pi / 2);
   }
 }
 

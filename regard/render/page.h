@@ -22,19 +22,19 @@ struct Page {
 Page page_of(const PictureStyle& style);
 
 // A map's cells in the rectangle at (x, y). As rectangles or, when they are many or tiny, as one
-// image of at most two pixels a point, each the largest weight under it.
+// image of at most two pixels a point, each the darkest shade under it. A cell that is no number
+// is not drawn.
 struct Cells {
-  const HeadMap* map = nullptr;
-  double top = 0;  // the weight of the darkest colour
-  Scale scale = Scale::kLinear;
+  const HeadMap* shades = nullptr;   // shades.h
+  const HeadMap* numbers = nullptr;  // weights to write into the cells; null: none
   double x = 0, y = 0, width = 0, height = 0;
-  bool numbers = false;
+  Rgb paper = {255, 255, 255};  // under what is not drawn
 };
 void draw_cells(Canvas* canvas, const Cells& cells);
 
 // Upper left corner at (x, y).
 void draw_colour_bar(Canvas* canvas, const Page& page, double x, double y, double height,
-                     double top, Scale scale);
+                     double top, const PictureStyle& style);
 
 // Ticks of a linear scale from 0: multiples of 1, 2 or 5 times a power of ten up to `top`, at most
 // seven. REQUIRES: top > 0, finite.

@@ -65,7 +65,7 @@ std::string ink_code(double t, Colours colours) {
 }  // namespace
 
 std::string on_weight(std::string_view text, double t, Colours colours) {
-  if (colours == Colours::kNone) return std::string(text);
+  if (colours == Colours::kNone || std::isnan(t)) return std::string(text);
   return fmt::format("\x1b[{};{}m{}\x1b[0m", colour_code(t, colours, true), ink_code(t, colours),
                      text);
 }

@@ -9,7 +9,8 @@
 
 namespace regard {
 
-// `text` on the colour of position t, in black or white; unchanged without colours.
+// `text` on the colour of position t, in black or white; unchanged without colours or where t is
+// no number.
 std::string on_weight(std::string_view text, double t, Colours colours);
 // One character that shows two cells above each other: a half block, or shades of their mean.
 std::string two_cells(double upper, double lower, Colours colours);

@@ -13,6 +13,7 @@
 #include "regard/render/heads_page.h"
 #include "regard/render/labels.h"
 #include "regard/render/page.h"
+#include "regard/render/shades.h"
 #include "regard/render/sheet.h"
 
 namespace regard {
@@ -36,7 +37,7 @@ std::string heatmap(const View& view, PictureFormat format, const PictureStyle& 
   const TextSize key = scratch.measure(kKeyTitle, title);
   const double body = std::max(grid.height, query.width);
   const double top = top_of(map);
-  std::string scale = scale_sentence(top, style.scale, "the map");
+  std::string scale = scale_sentence(top, style.scale, "the map", style.top);
   if (grid.every > 1) scale += fmt::format(" One word in {} is written.", grid.every);
 
   Sheet sheet(view.notes, format, style, grid.right, grid.above + body,
@@ -47,11 +48,12 @@ std::string heatmap(const View& view, PictureFormat format, const PictureStyle& 
               grid.above + std::max(query.width, (grid.height + query.width) / 2), title,
               -std::numbers::pi / 2);
   draw_words(&canvas, grid, rows, columns);
-  draw_cells(&canvas, {&map, top, style.scale, grid.left, grid.above, grid.width, grid.height,
-                       grid.cell >= 20});
+  const HeadMap shades = shaded(map, top, style.scale, style.top);
+  draw_cells(&canvas, {&shades, grid.cell >= 20 ? &map : nullptr, grid.left, grid.above, grid.width,
+                       grid.height, page.paper});
   canvas.frame(grid.left, grid.above, grid.width, grid.height, page.faint);
   draw_colour_bar(&canvas, page, grid.left + grid.width + 2 * kGap, grid.above,
-                  std::min(body, kBarHeight), top, style.scale);
+                  std::min(body, kBarHeight), top, style);
   return sheet.finish();
 }
 
@@ -62,9 +64,9 @@ std::string bars(const View& view, PictureFormat format, const PictureStyle& sty
                 Error::Kind::kUsage);
   }
   const std::vector<std::string> labels = cut_labels(view.columns());
-  const auto row = static_cast<std::size_t>(style.row);
-  const float* weights = map.weights.data() + row * labels.size();
-  const double top = *std::max_element(weights, weights + labels.size());
+  const HeadMap row = row_of(map, style.row);
+  const double top = top_of(row);
+  const HeadMap shades = shaded(row, top, style.scale, Top::kRow);
   const Page page = page_of(style);
   const double step = labels.size() <= 120 ? 22 : labels.size() <= 400 ? 15 : 10;
   const double thick = std::floor(step * 0.65);
@@ -80,7 +82,8 @@ std::string bars(const View& view, PictureFormat format, const PictureStyle& sty
   const double above = kMargin + 2 * (key.height + kGap);
   const double after = kGap + scratch.measure("0.000", number).width;
   const double body = step * static_cast<double>(labels.size());
-  const std::string asked = std::string(kQueryTitle) + ": " + cut_labels(view)[row];
+  const std::string asked =
+      std::string(kQueryTitle) + ": " + cut_labels(view)[static_cast<std::size_t>(style.row)];
   const double width =
       std::max(left + kLength + after, kMargin + scratch.measure(asked, title).width) + kMargin;
   Sheet sheet(view.notes, format, style, width, above + body,
@@ -93,11 +96,11 @@ std::string bars(const View& view, PictureFormat format, const PictureStyle& sty
     const double y = above + step * static_cast<double>(i);
     const TextSize text = canvas.measure(labels[i], label);
     canvas.text(labels[i], left - kGap - text.width, y + (step - text.height) / 2, label);
-    const double t = scaled(weights[i], top, style.scale);
+    const double t = shades.weights[i];
     const double length = std::max(1.0, std::isfinite(t) ? kLength * t : 0.0);
     canvas.fill(left, y + (step - thick) / 2, length, thick, weight_colour(t));
     canvas.frame(left, y + (step - thick) / 2, length, thick, page.faint);
-    const std::string value = fmt::format("{:.3f}", weights[i]);
+    const std::string value = std::isnan(t) ? "–" : fmt::format("{:.3f}", row.weights[i]);
     canvas.text(value, left + length + kGap, y + (step - canvas.measure(value, number).height) / 2,
                 number);
   }
@@ -120,7 +123,7 @@ std::string all_heads(const View& view, PictureFormat format, const PictureStyle
   std::string caption = fmt::format(
       "{}. Down: layers; across: heads. In each map a row is the query (attends from), a column "
       "the key (attended to). {}",
-      title_of(view, what), scale_sentence(heads.top, style.scale, "all heads"));
+      title_of(view, what), scale_sentence(heads.top, style.scale, "all heads", style.top));
   if (std::max(view.units.size(), view.columns().units.size()) >
       static_cast<std::size_t>(2 * kThumb)) {
     caption += " A point of a map is the largest weight under it.";
@@ -140,12 +143,13 @@ std::string all_heads(const View& view, PictureFormat format, const PictureStyle
       }
       const HeadMap* map = heads.table[row][column];
       if (map == nullptr) continue;
-      draw_cells(&canvas, {map, heads.top, style.scale, x, y, kThumb, kThumb, false});
+      const HeadMap shades = shaded(*map, heads.top, style.scale, style.top);
+      draw_cells(&canvas, {&shades, nullptr, x, y, kThumb, kThumb, page.paper});
       canvas.frame(x, y, kThumb, kThumb, page.faint);
     }
   }
   draw_colour_bar(&canvas, page, left + across + 2 * kGap, above, std::min(down, kBarHeight),
-                  heads.top, style.scale);
+                  heads.top, style);
   return sheet.finish();
 }
 

@@ -23,6 +23,7 @@ enum class PictureKind {
 struct PictureStyle {
   PictureKind kind = PictureKind::kHeatmap;
   Scale scale = Scale::kLinear;
+  Top top = Top::kMap;
   std::int64_t row = 0;  // for kRow: index of the unit
   bool dark = false;     // dark page; cells still get darker with weight
   // Seconds since 1970 for a PDF's metadata; nothing: 0, so that a PDF never depends on the clock.

@@ -9,6 +9,7 @@
 
 #include "regard/platform/error.h"
 #include "regard/render/labels.h"
+#include "regard/render/shades.h"
 #include "regard/render/sheet.h"
 
 namespace regard {
@@ -49,9 +50,9 @@ std::string draw(const std::vector<StripFrame>& frames, PictureFormat format,
   const std::size_t down = (frames.size() + across - 1) / across;
 
   const std::string what = fmt::format("{} through training", long_name_of(shown));
-  const std::string caption =
-      fmt::format("{}. A row is the query (attends from), a column the key (attended to). {}",
-                  title_of(last, what), scale_sentence(top, style.scale, "all of these maps"));
+  const std::string caption = fmt::format(
+      "{}. A row is the query (attends from), a column the key (attended to). {}",
+      title_of(last, what), scale_sentence(top, style.scale, "all of these maps", style.top));
   const double width = wide * static_cast<double>(across);
   Sheet sheet(last.notes, format, style, width + kBarRoom + kMargin,
               high * static_cast<double>(down), title_of(last, what), caption);
@@ -64,12 +65,14 @@ std::string draw(const std::vector<StripFrame>& frames, PictureFormat format,
     canvas.text(frames[i].title, grid.left, kMargin + y, bold);
     canvas.text(frames[i].line, grid.left, kMargin + y + line + 2, small);
     draw_words(&canvas, grid, rows, columns);
-    draw_cells(&canvas, {&first_map(frames[i].view), top, style.scale, grid.left, grid.above,
-                         grid.width, grid.height, grid.cell >= 20});
+    const HeadMap& map = first_map(frames[i].view);
+    const HeadMap shades = shaded(map, top, style.scale, style.top);
+    draw_cells(&canvas, {&shades, grid.cell >= 20 ? &map : nullptr, grid.left, grid.above,
+                         grid.width, grid.height, page.paper});
     canvas.frame(grid.left, grid.above, grid.width, grid.height, page.faint);
   }
   draw_colour_bar(&canvas, page, width + kGap, above, std::min(grid.height, kBarHeight), top,
-                  style.scale);
+                  style);
   return sheet.finish();
 }
 

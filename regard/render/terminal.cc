@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "regard/platform/error.h"
 #include "regard/platform/utf8.h"
@@ -12,6 +13,7 @@
 #include "regard/render/labels.h"
 #include "regard/render/lines.h"
 #include "regard/render/paint.h"
+#include "regard/render/shades.h"
 
 namespace regard {
 namespace {
@@ -54,18 +56,15 @@ void add_caption(std::string* out, const View& view, const std::string& caption,
 }
 
 void add_thumbnails(std::string* out, const std::vector<Thumbnail>& maps, std::size_t rows,
-                    std::size_t side, const std::string& label, float top,
-                    const TerminalStyle& style) {
+                    std::size_t side, const std::string& label, const TerminalStyle& style) {
   for (std::size_t y = 0; y < rows; y += 2) {
     std::string line =
         y == 0 ? emphasised(label, 1, style.colours) : std::string(display_width(label), ' ');
     for (const Thumbnail& map : maps) {
       const float* cell = map.weights.data() + y * map.columns;
       for (std::size_t x = 0; x < map.columns; ++x) {
-        const double upper = scaled(cell[x], top, style.scale);
-        line += y + 1 < rows ? two_cells(upper, scaled(cell[map.columns + x], top, style.scale),
-                                         style.colours)
-                             : upper_cell(upper, style.colours);
+        line += y + 1 < rows ? two_cells(cell[x], cell[map.columns + x], style.colours)
+                             : upper_cell(cell[x], style.colours);
       }
       line += std::string(side + 1 - map.columns, ' ');
     }
@@ -97,8 +96,9 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
   const std::size_t bar_width = columns == 0         ? kBarWithoutLimit
                                 : columns > used + 4 ? columns - used
                                                      : 4;
-  const float* weights = map.weights.data() + row * map.columns;
-  const float top = *std::max_element(weights, weights + map.columns);
+  const HeadMap weights = row_of(map, row);
+  const float top = top_of(weights);
+  const HeadMap shades = shaded(weights, top, style.scale, Top::kRow);
   std::string out;
   add_caption(&out, view, caption_of(view, map, scale_sentence(top, style.scale, "the row")),
               style);
@@ -109,8 +109,8 @@ std::string terminal_row(const View& view, std::int64_t row, const TerminalStyle
     const std::string label = cut_to(labels[i], label_width);
     std::string line(label_width - display_width(label), ' ');
     line += isolated(label, style.colours);
-    line += fmt::format(" {:.3f} ", weights[i]);
-    add_line(&out, line + bar(scaled(weights[i], top, style.scale), bar_width, style.colours));
+    line += std::isnan(shades.weights[i]) ? "     – " : fmt::format(" {:.3f} ", weights.weights[i]);
+    add_line(&out, line + bar(shades.weights[i], bar_width, style.colours));
   }
   add_links(&out, view, style);
   return out;
@@ -141,7 +141,7 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
   std::string caption = title_of(view, fmt::format("{} heads", page.count)) +
                         ". Down: layers; across: heads. In each map a row is the query (attends "
                         "from), a column the key (attended to). " +
-                        scale_sentence(page.top, style.scale, "all heads");
+                        scale_sentence(page.top, style.scale, "all heads", style.top);
   if (std::max(rows, keys) > edge) {
     caption +=
         fmt::format(" Each of the {} x {} cells is the largest weight of its block.", down, across);
@@ -159,10 +159,12 @@ std::string terminal_heads(const View& view, const TerminalStyle& style) {
       std::vector<Thumbnail> maps;
       for (std::size_t i = begin; i < end; ++i) {
         const HeadMap* map = page.table[layer][i];
-        maps.push_back(map == nullptr ? Thumbnail() : thumbnail(*map, edge));
+        maps.push_back(map == nullptr
+                           ? Thumbnail()
+                           : thumbnail(shaded(*map, page.top, style.scale, style.top), edge));
       }
       add_thumbnails(&out, maps, down, side, pad_to(fmt::format("L{}", page.layers[layer]), margin),
-                     page.top, style);
+                     style);
       // The maps of a layer stand apart from the next as they do from each other.
       if (down % 2 == 0) out += '\n';
     }

@@ -17,6 +17,7 @@ struct TerminalStyle {
   int columns = 80;  // 0: no limit
   Colours colours = Colours::kNone;
   Scale scale = Scale::kLinear;
+  Top top = Top::kMap;
 };
 
 // The first map of the view as a grid with labels, its caption (model, head and why), then one

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "regard/platform/error.h"
 #include "regard/platform/utf8.h"
 #include "regard/render/labels.h"
 #include "regard/render/lines.h"
 #include "regard/render/paint.h"
+#include "regard/render/shades.h"
 
 namespace regard {
 namespace {
@@ -141,11 +143,12 @@ std::string terminal_grid(const View& view, const TerminalStyle& style) {
   const std::vector<std::string> rows = labels_of(view), labels = labels_of(view.columns());
   const bool plain = style.colours == Colours::kNone;
   const float top = top_of(map);
-  const std::string scale = scale_sentence(top, style.scale, "the map");
+  const std::string scale = scale_sentence(top, style.scale, "the map", style.top);
+  const HeadMap shades = shaded(map, top, style.scale, style.top);
   std::string out;
   if (std::max(rows.size(), labels.size()) > kMostLabels) {
     const std::size_t columns = columns_of(style);
-    const Thumbnail shrunk = thumbnail(map, columns == 0 ? kShrunk : std::min(columns, kShrunk));
+    const Thumbnail shrunk = thumbnail(shades, columns == 0 ? kShrunk : std::min(columns, kShrunk));
     add_caption(&out, view,
                 caption_of(view, map,
                            fmt::format("{} Each of the {} x {} cells is the largest weight of its "
@@ -154,14 +157,15 @@ std::string terminal_grid(const View& view, const TerminalStyle& style) {
                                        scale, shrunk.rows, shrunk.columns)),
                 style);
     add_line(&out, emphasised(kAxes, 1, style.colours));
-    add_thumbnails(&out, {shrunk}, shrunk.rows, shrunk.columns, "", top, style);
+    add_thumbnails(&out, {shrunk}, shrunk.rows, shrunk.columns, "", style);
   } else {
     add_caption(&out, view, caption_of(view, map, plain ? "" : scale), style);
     add_grid(
         &out, rows, labels,
         [&](std::size_t row, std::size_t column) {
-          const float weight = map.weights[row * labels.size() + column];
-          return GridCell{short_number(weight), scaled(weight, top, style.scale)};
+          const std::size_t at = row * labels.size() + column;
+          const bool none = std::isnan(shades.weights[at]);
+          return GridCell{none ? "" : short_number(map.weights[at]), shades.weights[at]};
         },
         style);
   }

@@ -199,14 +199,24 @@ void put_still(const Session& session, const Trace& trace, bool lesson, const Si
   const View view = session.view(trace, request);
   PictureStyle style;
   style.source_date = 0;
-  std::string svg = draw(view, PictureFormat::kSvg, style);
-  if (const std::size_t at = svg.find("<svg"); at != std::string::npos) svg.erase(0, at);
-  sink("<figure>");
-  sink(svg);
-  sink("</figure>\n");
+  // A larger map is an image: a rectangle for every cell would be more than the trace.
   constexpr std::size_t kMostRows = 64;
   const std::vector<Unit>& columns = view.columns().units;
-  if (std::max(view.units.size(), columns.size()) > kMostRows) return;
+  const bool large = std::max(view.units.size(), columns.size()) > kMostRows;
+  sink("<figure>");
+  if (large) {
+    sink("<img alt=\"The attention map of this run\" src=\"data:image/png;base64,");
+    Base64 base64(sink);
+    base64.write(draw(view, PictureFormat::kPng, style));
+    base64.finish();
+    sink("\" />");
+  } else {
+    std::string svg = draw(view, PictureFormat::kSvg, style);
+    if (const std::size_t at = svg.find("<svg"); at != std::string::npos) svg.erase(0, at);
+    sink(svg);
+  }
+  sink("</figure>\n");
+  if (large) return;
   const HeadMap& map = view.heads.front();
   sink("<table><tr><th></th>");
   for (const Unit& unit : columns) sink("<th>" + escaped(unit.text) + "</th>");

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "regard/attention/forward.h"
+#include "regard/model/half_observer.h"
 #include "regard/model/observer.h"
 #include "regard/platform/error.h"
 #include "regard/session/prepared.h"
@@ -38,11 +39,12 @@ Recorded recorded(const RunRequest& request, const std::vector<int>& layers,
 
 // Bytes of the arrays that every layer has; a bias table or the like is small beside them.
 std::uint64_t layers_size(const Recorded& what, std::int64_t queries, std::int64_t keys,
-                          std::int64_t dim) {
+                          std::int64_t dim, bool half) {
   const std::int64_t edge = overview_edge(std::max(queries, keys));
   const std::int64_t blocks = ((queries + edge - 1) / edge) * ((keys + edge - 1) / edge);
-  const std::int64_t head = queries * dim * 4 + queries * 8 + 2 * blocks * 4;
-  return static_cast<std::uint64_t>(what.heads * head + what.kv_heads * 2 * keys * dim * 4);
+  const std::int64_t number = half ? 2 : 4;
+  const std::int64_t head = queries * dim * number + queries * 8 + 2 * blocks * 4;
+  return static_cast<std::uint64_t>(what.heads * head + what.kv_heads * 2 * keys * dim * number);
 }
 
 }  // namespace
@@ -73,12 +75,15 @@ std::uint64_t Session::record(const RunRequest& request, const std::string& path
                   keys,
                   what.heads,
                   what.layers,
-                  trace_file_size(prepared.trace) + layers_size(what, tokens, keys, spec.head_dim),
+                  trace_file_size(prepared.trace) +
+                      layers_size(what, tokens, keys, spec.head_dim, request.half),
                   prepared.trace.notes};
   TraceWriter writer(path, prepared.trace, static_cast<std::size_t>(what.layers), plan.bytes);
   announce(plan);
   StreamRecorder recorder(&writer, prepared.layers, request.heads);
-  prepared.model->forward(prepared.input, &recorder, progress, cancel);
+  HalfObserver half(&recorder);
+  Observer* const observer = request.half ? static_cast<Observer*>(&half) : &recorder;
+  prepared.model->forward(prepared.input, observer, progress, cancel);
   writer.commit();
   return writer.bytes();
 }

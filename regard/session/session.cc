@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "regard/model/half_observer.h"
 #include "regard/model/observer.h"
 #include "regard/platform/cpu.h"
 #include "regard/platform/error.h"
@@ -263,6 +264,10 @@ Session::Prepared Session::prepare(const RunRequest& request, const Progress& pr
     trace.notes.emplace_back("untrained: the weights were drawn at random");
     if (!trace.preferred.empty()) trace.preferred_why = "the heads of the trained model's view";
   }
+  if (request.half)
+    trace.notes.emplace_back(
+        "queries, keys and values were rounded to fp16 before attention; the weights are exact for "
+        "these");
   const ModelSpec& spec = prepared.model->spec();
 
   const auto count = static_cast<std::int64_t>(trace.tokens.size());
@@ -305,7 +310,9 @@ Trace Session::run(const RunRequest& request, const Progress& progress, const Ca
   Prepared prepared = prepare(request, progress, cancel);
   Trace& trace = prepared.trace;
   Recorder recorder(&trace, prepared.layers);
-  prepared.model->forward(prepared.input, &recorder, progress, cancel);
+  HalfObserver half(&recorder);
+  Observer* const observer = request.half ? static_cast<Observer*>(&half) : &recorder;
+  prepared.model->forward(prepared.input, observer, progress, cancel);
   if (!request.heads.empty()) keep_heads(&trace, request.heads);
   // The records may outlive the session's hold on the model.
   trace.keep(prepared.model);

@@ -29,6 +29,7 @@ struct RunRequest {
   bool use_ids = false;
   bool untrained = false;     // the same architecture with random weights: Model::open
   bool truncate = false;      // cut to the model's limit instead of failing
+  bool half = false;          // queries, keys and values rounded to fp16 before attention
   std::vector<int> layers;    // record only these; empty: all
   std::vector<HeadId> heads;  // record only these; empty: all
   // The decoder's side of an encoder-decoder model: a text, before which the model's first decoder
@@ -63,6 +64,8 @@ struct ViewRequest {
   bool one_head = false;           // of a mean that the model's makers chose, one of its heads
   bool all_heads = false;          // every head that the above allows
   bool specials = true;            // show special tokens
+  bool sinks = true;               // without_sinks() unless
+  Part part = Part::kAll;          // of the two texts of a pair
   std::optional<double> keep_mass;
   // The unit in question, as find_unit takes it: a head that nobody named is chosen by this unit's
   // strongest link, and only its links are listed.

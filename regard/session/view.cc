@@ -268,6 +268,8 @@ View Session::view(const Trace& trace, const ViewRequest& request,
 
   const bool large =
       too_large_to_hold(view.units.size(), view.columns().units.size(), shown.size());
+  if (large && (!request.sinks || request.part != Part::kAll))
+    throw usage(fmt::format("sinks, part: {} units are too many to hold at once", size_of(view)));
   if (large) {
     show_large(trace, request, row, shown, &view);
   } else {
@@ -277,6 +279,7 @@ View Session::view(const Trace& trace, const ViewRequest& request,
   }
   for (std::size_t i = 0; i < shown.size(); ++i) view.heads[i].why = shown[i].why;
 
+  if (!request.sinks) without_sinks(&view);
   if (!request.specials && (!large || request.stream)) {
     if (!large) keep_units(&view, without_specials(view, false));
     view.notes.push_back(
@@ -284,6 +287,7 @@ View Session::view(const Trace& trace, const ViewRequest& request,
         "than 1");
   }
   if (request.keep_mass) keep_mass(&view, *request.keep_mass);
+  only_part(&view, request.part);
   return view;
 }
 

@@ -37,6 +37,7 @@ class Reader {
       trace.layers.emplace(layer, read_layer(layer, trace));
     }
     trace.keep(file_);
+    for (auto& expanded : expanded_) trace.keep(std::move(expanded));
     return trace;
   }
 
@@ -211,6 +212,19 @@ class Reader {
     return result;
   }
 
+  // An array of F32, or of F16 that is expanded.
+  TensorView numbers(const std::string& name, const Shape& shape) {
+    const std::optional<TensorView> found = file_->find(name);
+    if (!found || found->dtype != DType::kF16) return aligned(name, DType::kF32, shape);
+    const TensorView halves = file_->at(name, DType::kF16, shape);
+    auto expanded = std::make_shared<Tensor>(halves.shape);
+    convert_to_f32(halves, expanded->span());
+    TensorView view{DType::kF32, halves.shape,
+                    reinterpret_cast<const std::byte*>(expanded->data())};
+    expanded_.push_back(std::move(expanded));
+    return view;
+  }
+
   // An array of a layer that may be absent.
   TensorView optional(const std::string& name, DType dtype, const Shape& shape) const {
     return file_->find(name) ? aligned(name, dtype, shape) : TensorView{};
@@ -221,7 +235,7 @@ class Reader {
     return size;
   }
 
-  LayerTrace read_layer(int index, const Trace& trace) const {
+  LayerTrace read_layer(int index, const Trace& trace) {
     const std::string prefix = fmt::format("layers.{}.", index);
     const auto rows = static_cast<std::int64_t>(trace.tokens.size());
     const auto columns = static_cast<std::int64_t>(trace.columns().tokens.size());
@@ -236,12 +250,13 @@ class Reader {
       layer.head_ids = small_integers(prefix + "heads", layer.weights.shape[0], 1'000'000, true);
       return layer;
     }
-    layer.query = aligned(prefix + "query", DType::kF32, {-1, rows, -1});
+    layer.query = numbers(prefix + "query", {-1, rows, -1});
     const std::int64_t heads = at_least_one(prefix + "query", layer.query.shape[0]);
     layer.dim = at_least_one(prefix + "query", layer.query.shape[2]);
-    layer.key = aligned(prefix + "key", DType::kF32, {-1, columns, layer.dim});
+    layer.key = numbers(prefix + "key", {-1, columns, layer.dim});
     const std::int64_t kv_heads = layer.key.shape[0];
-    layer.value = optional(prefix + "value", DType::kF32, {kv_heads, columns, -1});
+    if (file_->find(prefix + "value"))
+      layer.value = numbers(prefix + "value", {kv_heads, columns, -1});
     if (layer.value.data != nullptr)
       layer.value_dim = at_least_one(prefix + "value", layer.value.shape[2]);
     layer.lse = aligned(prefix + "lse", DType::kF64, {heads, rows});
@@ -305,6 +320,7 @@ class Reader {
   }
 
   std::shared_ptr<const SafetensorsFile> file_;
+  std::vector<std::shared_ptr<const void>> expanded_;
 };
 
 }  // namespace

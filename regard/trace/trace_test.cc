@@ -143,6 +143,28 @@ TEST(TraceFile, ComesBackAsItWas) {
   std::remove(path.c_str());
 }
 
+TEST(TraceFile, KeepsHalvesInTwoBytesAndOtherNumbersInFour) {
+  Small small;
+  // The largest half, the least ones of either kind, and zeros of both signs.
+  small.query = {65504, 0x1p-24f, -0x1p-14f, -0.0f};
+  small.value = {1.0f, 1.0f + 0x1p-11f};  // the second is no half
+  const std::string path = scratch_path("half.safetensors");
+  write_trace(small.trace, path);
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  EXPECT_EQ(file.find("layers.3.query")->dtype, DType::kF16);
+  EXPECT_EQ(file.find("layers.3.value")->dtype, DType::kF32);
+  std::uint16_t bits[4];
+  std::memcpy(bits, file.find("layers.3.query")->data, sizeof bits);
+  EXPECT_EQ(bits[0], 0x7bff);
+  EXPECT_EQ(bits[1], 0x0001);
+  EXPECT_EQ(bits[2], 0x8400);
+  EXPECT_EQ(bits[3], 0x8000);
+  const Trace back = read_trace(path);
+  EXPECT_EQ(std::memcmp(back.layers.at(3).query.data, small.query.data(), 16), 0);
+  EXPECT_EQ(back.values({3, 1})[1], small.value[1]);
+  std::remove(path.c_str());
+}
+
 // The terms of the second head, L3H4, of Terms.
 void expect_terms(const Trace& trace) {
   const ScoreTerms terms = trace.head({3, 4}).terms;

@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <deque>
+
 #include "regard/platform/error.h"
 #include "regard/platform/json.h"
+#include "regard/trace/half.h"
 #include "regard/trace/layer_arrays.h"
 
 namespace regard {
@@ -24,6 +27,7 @@ struct Parts {
   std::map<std::string, std::string> metadata;
   TokenArrays rows, columns;
   std::map<int, std::vector<std::int64_t>> head_ids, kv_of;  // by layer
+  std::deque<std::vector<std::uint16_t>> halves;
 };
 
 template <typename T>
@@ -76,7 +80,15 @@ void add_layer(const LayerTrace& layer, Parts* parts) {
   const std::string prefix = fmt::format("layers.{}.", layer.layer);
   for (const LayerArray& array : kLayerArrays) {
     const TensorView& view = layer.*array.view;
-    if (view.data != nullptr) parts->entries.push_back({prefix + std::string(array.name), view});
+    if (view.data == nullptr) continue;
+    parts->entries.push_back({prefix + std::string(array.name), view});
+    if (array.view != &LayerTrace::query && array.view != &LayerTrace::key &&
+        array.view != &LayerTrace::value)
+      continue;
+    if (auto halves = as_halves(view.f32())) {
+      parts->halves.push_back(*std::move(halves));
+      parts->entries.back().view = view_of(DType::kF16, view.shape, parts->halves.back().data());
+    }
   }
   const auto integers = [&](const char* name, const std::vector<int>& from,
                             std::vector<std::int64_t>* to) {

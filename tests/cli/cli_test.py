@@ -387,6 +387,52 @@ class GoldenTest(CliTest):
             self.assertTrue(self.good("compare", *self.input(), "--with-head", "L0H1", "--format",
                                       name).startswith(start))
 
+    def test_compare_writes_a_line_of_csv_a_cell(self):
+        answer = self.compare("--head", "L1H0", "--with-head", "L2H1")
+        text = self.good("compare", *self.input(), "--head", "L1H0", "--with-head", "L2H1",
+                         "--format", "csv").decode()
+        lines = [line.split(",") for line in text.split("\r\n")[:-1]]
+        size = len(answer["rows"])
+        self.assertEqual(len(lines), size * size + 1)
+        for i in range(size):
+            for j in range(size):
+                cells = [float(number) for number in lines[1 + i * size + j][-3:]]
+                self.assertEqual(cells, [answer[name][i][j]
+                                         for name in ("first", "second", "difference")])
+
+    def test_a_half_recording_is_exact_for_its_rounded_numbers(self):
+        whole, half = self.path("whole.safetensors"), self.path("half.safetensors")
+        self.good("record", *self.input(), "-o", whole)
+        self.good("record", *self.input(), "--half", "-o", half)
+        stored, rounded = read_safetensors(whole)[0], read_safetensors(half)[0]
+        for name in ("query", "key", "value"):
+            full, short = stored[f"layers.0.{name}"], rounded[f"layers.0.{name}"]
+            self.assertEqual((full[0], short[0]), ("F32", "F16"))
+            self.assertEqual(2 * len(short[2]), len(full[2]))
+            # The first layer's queries are the same but for the rounding, struct's own.
+            count = len(full[2]) // 4
+            wanted = struct.unpack(f"<{count}f", full[2])
+            self.assertEqual(short[2], struct.pack(f"<{count}e", *wanted))
+        answer = json.loads(self.good("show", "--trace", half, "--level", "token", "--head", "L0H0",
+                                      "--format", "json"))
+        self.assertIn("fp16", " ".join(answer["notes"]))
+        for row in answer["heads"][0]["weights"]:
+            self.assertAlmostEqual(sum(row), 1, delta=1e-5)
+        whole_page, half_page = self.path("whole.html"), self.path("half.html")
+        self.good("show", *self.input(), "-o", whole_page)
+        self.good("show", *self.input(), "--half", "-o", half_page)
+        self.assertLess(os.path.getsize(half_page), os.path.getsize(whole_page))
+
+    def test_shades_sinks_and_parts_are_said_and_drawn(self):
+        text = self.good("show", *self.input(), "--no-sinks").decode()
+        self.assertIn("without sinks", " ".join(text.split()))
+        for more in (["--scale", "rank"], ["--darkest", "row"], ["--no-sinks"]):
+            self.assertTrue(self.good("show", *self.input(), *more, "--format",
+                                      "png").startswith(b"\x89PNG"))
+        self.bad(2, "show", *self.input(), "--part", "within", says=["pair"])
+        self.bad(2, "compare", *self.input(), "--with-head", "L0H1", "--scale", "rank",
+                 says=["rank"])
+
     def test_compare_needs_something_to_compare_with(self):
         self.bad(2, "compare", *self.input(), says=["--with-model", "--with-text", "--with-head"])
         self.bad(2, "compare", *self.input(), "--with-text", "a", says=["--with-text"])

@@ -79,8 +79,8 @@ export class EmbeddedSource implements Source {
     const found = own.flatMap(({ checkpoint }) => checkpoint ?? []);
     return Promise.resolve(found.sort((a, b) => a.step - b.step));
   }
-  info(trace: string): Promise<TraceInfo> {
-    return Promise.resolve(this.at(trace).info);
+  async info(trace: string): Promise<TraceInfo> {
+    return this.at(trace).info;
   }
   measures(trace: string): Promise<HeadMeasure[]> {
     return Promise.resolve(measuresFrom(this.at(trace).measures));
@@ -148,7 +148,7 @@ export class EmbeddedSource implements Source {
 
   private index(trace: string): number {
     const index = this.embedded.findIndex((one) => one.info.id === trace);
-    if (index < 0) throw new SourceError(`There is no trace ${trace} in this page.`);
+    if (index < 0) throw new SourceError(`There is no trace ${trace} in this page.`, 404);
     return index;
   }
   private at(trace: string): EmbeddedTrace {

@@ -23,6 +23,7 @@ export class Safetensors {
   readonly metadata: Record<string, string>;
   private readonly entries: Record<string, Entry>;
   private readonly begin: number;
+  private readonly converted = new Map<string, Element>();
 
   constructor(private readonly bytes: ArrayBuffer) {
     if (bytes.byteLength < 8) throw new SourceError("The trace in this page is cut short.");
@@ -41,8 +42,11 @@ export class Safetensors {
   shape(name: string): number[] {
     return this.entry(name).shape;
   }
-  // Numbers as they lie, without a copy where alignment allows. I64 becomes Int32Array.
+  // Numbers as they lie, without a copy where alignment allows. I64 becomes Int32Array, F16
+  // Float32Array, once.
   numbers(name: string): Element {
+    const known = this.converted.get(name);
+    if (known) return known;
     const { dtype, data_offsets } = this.entry(name);
     const [from, to] = data_offsets;
     if (from > to || this.begin + to > this.bytes.byteLength)
@@ -63,15 +67,19 @@ export class Safetensors {
         return new Int32Array(...aligned(4), size / 4);
       case "I64": {
         const wide = new BigInt64Array(...aligned(8), size / 8);
-        return Int32Array.from(wide, Number);
+        return this.keep(name, Int32Array.from(wide, Number));
       }
       case "F16": {
         const half = new Uint16Array(...aligned(2), size / 2);
-        return Float32Array.from(half, halfToFloat);
+        return this.keep(name, Float32Array.from(half, halfToFloat));
       }
       default:
         throw new SourceError(`The trace in this page holds ${name} as ${dtype}.`);
     }
+  }
+  private keep(name: string, numbers: Element): Element {
+    this.converted.set(name, numbers);
+    return numbers;
   }
   private entry(name: string): Entry {
     const entry = this.entries[name];

@@ -36,8 +36,11 @@ export interface ExportRequest {
   heads: HeadId[]; // several: their mean, or of links each
   level: string;
   scale: string;
+  top: string;
   word?: number;
   specials: boolean;
+  sinks: boolean;
+  part: string;
   keepMass: number;
   dark: boolean;
 }

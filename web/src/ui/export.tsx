@@ -5,7 +5,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 import type { ExportRequest } from "../data/source";
 import { headsName } from "../data/types";
-import { choice, dark, kMeanViews, problem, shownHeads, theSource, trace, unitAt, type ViewName } from "../state";
+import { kMeanViews, type ViewName } from "../choice";
+import { choice, dark, problem, shownHeads, theSource, trace, unitAt } from "../state";
 import { viewToSvg } from "./picture";
 import { shownTable, toCsv } from "./table";
 
@@ -68,14 +69,19 @@ export function ExportMenu({ view }: { view: ViewName }) {
   const by = (format: ExportRequest["format"]) => {
     const c = choice.value;
     const row = unitAt(c.row, "row");
-    if (!program || c.scale === "rank" || c.top === "row" || !c.sinks || c.part !== "all") return null;
+    const paired = info.sides.length === 1 && info.sides[0]!.pair !== null;
+    if (!program) return null;
     return theSource().exportAddress(info.id, {
       view: program,
       format,
-      heads: view === "links" ? c.heads.filter((h) => h.kind === head.kind) : heads,
+      heads: view === "links" && c.mean.length === 0 ? (c.alone ? [c.alone] : c.heads.filter((h) => h.kind === head.kind)) : heads,
       level: c.level,
-      scale: c.scale,
+      // Links are drawn by their weights.
+      scale: view === "links" ? "linear" : c.scale,
+      top: view === "links" ? "map" : c.top,
       specials: c.specials,
+      sinks: c.sinks,
+      part: paired ? c.part : "all",
       keepMass: c.mass,
       dark: dark.value,
       ...(row >= 0 ? { word: row } : {}),
