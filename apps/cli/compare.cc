@@ -13,7 +13,7 @@ namespace {
 struct Options {
   InputOptions input;
   std::string output, format, head, level, scale = "linear", other_model, other_head;
-  std::optional<std::string> other_text;
+  std::optional<std::string> other_text, other_pair;
   std::optional<int> layer;
   bool no_special = false, dark = false;
 };
@@ -32,22 +32,27 @@ ViewRequest one_head(const std::string& head, const std::optional<int>& layer,
 }
 
 void compare_two(Context& context, const Options& options) {
-  const Format format =
-      output_format(options.format, options.output,
-                    {Format::kText, Format::kPng, Format::kSvg, Format::kPdf, Format::kJson});
+  const Format format = output_format(
+      options.format, options.output,
+      {Format::kText, Format::kPng, Format::kSvg, Format::kPdf, Format::kJson, Format::kCsv});
   const Scale scale = scale_named(options.scale);
-  if (options.other_model.empty() && !options.other_text && options.other_head.empty())
-    throw usage("compare: expected --with-model, --with-text or --with-head, found none");
+  if (scale == Scale::kRank)
+    throw usage("--scale: two maps are compared on linear or log, not by rank");
+  const bool other_words = options.other_text || options.other_pair;
+  if (options.other_model.empty() && !other_words && options.other_head.empty())
+    throw usage(
+        "compare: expected --with-model, --with-text, --with-pair or --with-head, found none");
   const ViewRequest request = one_head(options.head, options.layer, options);
   RunRequest first = run_request(options.input);
-  if (options.other_text && first.use_ids)
-    throw usage("--with-text: goes with TEXT, not with --ids");
+  if (other_words && first.use_ids)
+    throw usage("--with-text, --with-pair: go with TEXT, not with --ids");
   RunRequest second = first;
   if (!options.other_model.empty()) second.model = options.other_model;
   if (options.other_text) second.text = read_argument(*options.other_text);
+  if (options.other_pair) second.pair = read_argument(*options.other_pair);
 
   Session& session = context.session();
-  const bool same_run = options.other_model.empty() && !options.other_text;
+  const bool same_run = options.other_model.empty() && !other_words;
   const Trace trace = run(context, first);
   const Trace other = same_run ? Trace() : run(context, second);
   const View view = session.view(trace, request);
@@ -78,6 +83,8 @@ void compare_two(Context& context, const Options& options) {
         return sink(draw(comparison, PictureFormat::kPdf, picture));
       case Format::kJson:
         return write_json(comparison, sink);
+      case Format::kCsv:
+        return write_csv(comparison, sink);
       default:
         return sink(terminal_comparison(comparison, terminal));
     }
@@ -98,13 +105,15 @@ void add_compare(CLI::App& app, Context& context) {
   verb->add_option("--head", options->head, "L3H1, a number from 0, or mean");
   verb->add_option("--with-model", options->other_model, "Against this model");
   verb->add_option("--with-text", options->other_text, "Against this text");
+  verb->add_option("--with-pair", options->other_pair,
+                   "Against this second text of a pair; the first is --with-text's, or TEXT");
   verb->add_option("--with-head", options->other_head, "Against this head: L3H1 or mean");
   verb->add_option("--level", options->level, "token, word (the default) or sentence");
   verb->add_option("--scale", options->scale, "Colours: linear or log");
   verb->add_flag("--no-special", options->no_special, "Leave out special tokens");
   verb->add_flag("--dark", options->dark, "A dark page for pictures");
-  verb->add_option("-o,--output", options->output, "File to write: .png .svg .pdf .json .txt");
-  verb->add_option("--format", options->format, "text, png, svg, pdf or json");
+  verb->add_option("-o,--output", options->output, "File to write: .png .svg .pdf .json .csv .txt");
+  verb->add_option("--format", options->format, "text, png, svg, pdf, json or csv");
   verb->callback([&context, options] {
     context.run = [&context, options] { compare_two(context, *options); };
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparisons in the terminal and as JSON.
+// Comparisons in the terminal, as JSON and as CSV.
 #include "regard/render/comparison.h"
 
 #include <fmt/format.h>
@@ -114,6 +114,23 @@ void write_json(const Comparison& comparison, const Sink& sink) {
   put_matrix(out, comparison.difference, columns);
   put_notes(out, comparison.notes);
   out.text("}\n");
+  out.flush();
+}
+
+void write_csv(const Comparison& comparison, const Sink& sink) {
+  Writer out(sink);
+  out.text("query (attends from),key (attended to),first,second,difference\r\n");
+  const std::size_t columns = comparison.columns.size();
+  for (std::size_t at = 0; at < comparison.difference.size(); ++at) {
+    out.text(csv_field(comparison.row_names[at / columns]) + "," +
+             csv_field(comparison.column_names[at % columns]));
+    for (const std::vector<float>* values :
+         {&comparison.weights[0], &comparison.weights[1], &comparison.difference}) {
+      out.text(",");
+      if (!std::isnan((*values)[at])) out.number((*values)[at]);
+    }
+    out.text("\r\n");
+  }
   out.flush();
 }
 

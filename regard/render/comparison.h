@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A comparison for a terminal, as a picture and as JSON.
+// A comparison for a terminal, as a picture as JSON and as CSV.
 #pragma once
 
 #include <string>
@@ -20,5 +20,7 @@ std::string draw(const Comparison& comparison, PictureFormat format, const Pictu
 // "columns": .., "first": [[..]], "second", "difference", "notes"}; null where a map has no such
 // word.
 void write_json(const Comparison& comparison, const Sink& sink);
+// "query,key,first,second,difference", a line a cell; empty where a map has no such word.
+void write_csv(const Comparison& comparison, const Sink& sink);
 
 }  // namespace regard
