@@ -2,60 +2,10 @@
 // What is chosen: shared by all views, mirrored in the address bar.
 import { computed, effect, signal } from "@preact/signals";
 
+import { fromAddress, kDefaults, toAddress, type Address, type Choice } from "./choice";
 import { ConnectionError, SourceError, type Progress, type Source } from "./data/source";
-import { sameHead, type Checkpoint, type HeadId, type HeadMeasure, type Kind, type Layer, type ModelEntry, type RunRequest, type TraceInfo } from "./data/types";
-import { unitOfToken, unitsOf, type Level, type Part, type Scale, type Top } from "./lib/grid";
-
-export const kViews = [
-  "heatmap",
-  "links",
-  "heads",
-  "steps",
-  "text",
-  "map",
-  "compare",
-  "generated",
-  "training",
-] as const;
-export type ViewName = (typeof kViews)[number];
-// Views that can show a mean of heads.
-export const kMeanViews: readonly ViewName[] = ["heatmap", "links", "text"];
-
-export interface Choice {
-  lesson: string | null; // step of the lesson; null: the views
-  view: ViewName;
-  head: HeadId | null; // null until a trace is there
-  heads: HeadId[]; // shown by Links, the first is `head`
-  mean: HeadId[]; // grid, Links and Text show the mean of these, the first is `head`; empty: no mean
-  level: Level;
-  row: number | null; // token that attends, locked by a click
-  column: number | null; // token attended to
-  scale: Scale;
-  top: Top;
-  specials: boolean;
-  sinks: boolean;
-  mass: number;
-  part: Part;
-  other: { trace: string; head: HeadId } | null; // what Compare compares with
-}
-
-export const kDefaults: Choice = {
-  lesson: null,
-  view: "heatmap",
-  head: null,
-  heads: [],
-  mean: [],
-  level: "word",
-  row: null,
-  column: null,
-  scale: "linear",
-  top: "map",
-  specials: true,
-  sinks: true,
-  mass: 1,
-  part: "all",
-  other: null,
-};
+import { sameHead, type Checkpoint, type HeadId, type HeadMeasure, type Layer, type ModelEntry, type RunRequest, type TraceInfo } from "./data/types";
+import { unitOfToken, unitsOf } from "./lib/grid";
 
 export const choice = signal<Choice>(kDefaults);
 export const hover = signal<{ row: number | null; column: number | null }>({ row: null, column: null });
@@ -131,43 +81,17 @@ export function unitAt(token: number | null, axis: "row" | "column"): number {
   return unitOfToken(axis === "row" ? both.rows : both.columns, token);
 }
 
-const kinds: readonly Kind[] = ["self", "encoder", "decoder", "cross"];
-
-const headToAddress = (h: HeadId) => `${h.kind === "self" ? "" : `${h.kind}.`}L${h.layer}H${h.head}`;
-function headFromAddress(text: string): HeadId | null {
-  const found = /^(?:(\w+)\.)?L(\d+)H(\d+)$/.exec(text);
-  const kind = (found?.[1] ?? "self") as Kind;
-  if (!found || !kinds.includes(kind)) return null;
-  return { kind, layer: Number(found[2]), head: Number(found[3]) };
+// What would run a trace again that was not asked for here; only a model of the list can.
+export function askedOf(info: TraceInfo): RunRequest | null {
+  const { text, pair } = info.sides[0]!;
+  if (!models.value.some((m) => m.name === info.model)) return null;
+  return { model: info.model, text, ...(pair === null ? {} : { pair }) };
 }
 
 function address(): string {
-  const c = choice.value;
-  const p = new URLSearchParams();
   const info = trace.value;
-  if (info) {
-    p.set("trace", info.id);
-    const side = info.sides[0]!;
-    // A trace that was not asked for here can be run again only by a model of the list.
-    const asked: RunRequest | null =
-      request.value ??
-      (models.value.some((m) => m.name === info.model)
-        ? { model: info.model, text: side.text, ...(side.pair === null ? {} : { pair: side.pair }) }
-        : null);
-    if (source?.canRun && asked && asked.text.length <= 2000) {
-      for (const key of ["model", "text", "pair", "target", "generate", "truncate"] as const)
-        if (asked[key] !== undefined) p.set(key, String(asked[key]));
-    }
-  }
-  if (c.lesson !== null) p.set("lesson", c.lesson);
-  if (c.view !== kDefaults.view) p.set("view", c.view);
-  if (c.mean.length > 0) p.set("mean", c.mean.map(headToAddress).join(" "));
-  else if (c.heads.length > 0) p.set("head", c.heads.map(headToAddress).join(" "));
-  for (const key of ["level", "scale", "top", "part", "row", "column", "mass"] as const)
-    if (c[key] !== kDefaults[key]) p.set(key, String(c[key]));
-  for (const key of ["specials", "sinks"] as const) if (c[key] !== kDefaults[key]) p.set(key, "no");
-  if (c.other) p.set("other", `${c.other.trace} ${headToAddress(c.other.head)}`);
-  return `#${p.toString()}`;
+  const asked = info && source?.canRun ? (request.value ?? askedOf(info)) : null;
+  return toAddress(choice.value, info?.id ?? null, asked);
 }
 
 function remember(step: boolean): void {
@@ -179,11 +103,6 @@ function remember(step: boolean): void {
     location.hash = next; // a page that lies on disk may not write its history in some browsers
   }
 }
-
-function pick<T extends string>(text: string | null, from: readonly T[], otherwise: T): T {
-  return from.includes(text as T) ? (text as T) : otherwise;
-}
-const count = (text: string | null) => (text !== null && /^\d+$/.test(text) ? Number(text) : null);
 
 // A newcomer meets the lesson first; a page that was written as the lesson always does.
 function firstPlace(): string | null {
@@ -198,49 +117,10 @@ function firstPlace(): string | null {
   return "read";
 }
 
-interface Address {
-  c: Choice;
-  trace: string | null;
-  asked: RunRequest | null;
-}
 function readAddress(): Address {
-  const p = new URLSearchParams(location.hash.slice(1));
-  const headsOf = (key: string) => (p.get(key) ?? "").split(" ").map(headFromAddress).filter((h) => h !== null);
-  const mean = headsOf("mean");
-  const heads = mean.length > 0 ? mean.slice(0, 1) : headsOf("head");
-  const mass = Number(p.get("mass") ?? "1");
-  const [other, otherHead] = (p.get("other") ?? "").split(" ");
-  const second = otherHead ? headFromAddress(otherHead) : null;
-  const text = p.get("text");
-  const more: Partial<RunRequest> = {};
-  for (const key of ["pair", "target"] as const) {
-    const found = p.get(key);
-    if (found !== null) more[key] = found;
-  }
-  if (p.get("truncate") === "true") more.truncate = true;
-  const generate = count(p.get("generate"));
-  if (generate !== null) more.generate = generate;
-  return {
-    c: {
-      lesson: p.get("lesson") ?? (location.hash === "" ? firstPlace() : null),
-      view: pick(p.get("view"), kViews, "heatmap"),
-      head: heads[0] ?? null,
-      heads,
-      mean,
-      level: pick(p.get("level"), ["token", "word", "sentence"], "word"),
-      row: count(p.get("row")),
-      column: count(p.get("column")),
-      scale: pick(p.get("scale"), ["linear", "log", "rank"], "linear"),
-      top: pick(p.get("top"), ["row", "map"], "map"),
-      part: pick(p.get("part"), ["all", "within", "across"], "all"),
-      specials: p.get("specials") !== "no",
-      sinks: p.get("sinks") !== "no",
-      mass: mass > 0 && mass <= 1 ? mass : 1,
-      other: other && second ? { trace: other, head: second } : null,
-    },
-    trace: p.get("trace"),
-    asked: text === null ? null : { model: p.get("model") ?? "", text, ...more },
-  };
+  const found = fromAddress(location.hash);
+  if (location.hash === "") found.c.lesson = firstPlace();
+  return found;
 }
 
 // Each run and each step in the history makes stale whatever was asked for before it: what is
@@ -275,6 +155,7 @@ async function showTrace(id: string, wanted: Choice, asked: RunRequest | null, s
     head: heads[0]!,
     heads,
     mean,
+    alone: wanted.alone && exists(wanted.alone) ? wanted.alone : null,
     row: inside(wanted.row, at.query),
     column: inside(wanted.column, at.key),
   };
@@ -364,7 +245,7 @@ export async function runText(
   asking.value = asked;
   try {
     const id = await theSource().run(asked, (p) => !signal.aborted && (running.value = p), signal);
-    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], mean: [], row: null, column: null }, asked, signal);
+    await showTrace(id, keep ?? { ...choice.value, head: null, heads: [], mean: [], alone: null, row: null, column: null, place: null }, asked, signal);
     remember(step);
   } catch (error) {
     if (signal.aborted) return;

@@ -6,7 +6,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { headName, sameHead, type HeadMeasure } from "../data/types";
 import { percent } from "../lib/grid";
 import { sharesOf, wordMaps } from "../lib/links";
-import { choose, chooseHead, measures, theSource, trace, type ViewName } from "../state";
+import { type ViewName } from "../choice";
+import { askedOf, choose, chooseHead, measures, theSource, trace } from "../state";
 import { Waiting } from "../ui/controls";
 import { example, runBeside, sameWord, type Found } from "./focus";
 import { WithFound } from "./runs";
@@ -109,7 +110,7 @@ async function answerReplace(found: Found, at: number, by: string, signal: Abort
       to: percent(most.to),
     },
     view: "compare",
-    act: () => choose({ other: { trace: other.id, head: found.head } }),
+    act: () => choose({ other: { trace: other.id, head: found.head, asked: askedOf(other) } }),
   };
 }
 

@@ -3,7 +3,8 @@
 import { computed, signal, type Signal } from "@preact/signals";
 
 import type { HeadId, TraceInfo } from "../data/types";
-import { axes, choice, report, shownHeads, theSource, trace, type Choice } from "../state";
+import { type Choice } from "../choice";
+import { axes, choice, report, shownHeads, theSource, trace } from "../state";
 import { keepMass, lift, onlyPart, shades, unitsOf, withoutSinks, withoutSpecials, type Grid } from "./grid";
 
 export const kLongestWhole = 1024; // tokens; longer texts are looked at through the Map

@@ -2,7 +2,8 @@
 // The row of controls above a view: head, level, scale, what is hidden.
 import { headsName, type Kind } from "../data/types";
 import type { Level, Part, Scale, Top } from "../lib/grid";
-import { choice, choose, chooseHead, chooseMean, kMeanViews, trace, type ViewName } from "../state";
+import { kMeanViews, type ViewName } from "../choice";
+import { choice, choose, chooseHead, chooseMean, trace } from "../state";
 import { Choose, Slider, Toggle } from "./controls";
 
 const kGridViews: readonly ViewName[] = ["heatmap", "links", "compare"];

@@ -3,7 +3,8 @@
 import { useEffect } from "preact/hooks";
 
 import type { HeadId } from "../data/types";
-import { choice, choose, chooseHead, dark, kViews, trace } from "../state";
+import { kViews } from "../choice";
+import { choice, choose, chooseHead, dark, trace } from "../state";
 import type { Level } from "../lib/grid";
 import { tabs } from "./app";
 

@@ -3,12 +3,12 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { SourceError, type TraceSummary } from "../../data/source";
-import { headName, type HeadId, type Kind, type TraceInfo } from "../../data/types";
+import { headName, type HeadId, type Kind, type TraceInfo, type Unit } from "../../data/types";
 import { align, type Pairing } from "../../lib/align";
 import { differenceColour, paint, paintDifference } from "../../lib/colour";
-import { percent, shade, type Grid } from "../../lib/grid";
+import { percent, shade, unitOfToken, type Grid } from "../../lib/grid";
 import { gridFor, kLongestWhole } from "../../lib/maps";
-import { choice, choose, model, models, report, request, theSource, trace } from "../../state";
+import { askedOf, choice, choose, model, models, problem, report, request, theSource, trace } from "../../state";
 import { Choose, Notes, Waiting } from "../../ui/controls";
 import { elide, useSize } from "../../ui/layout";
 import { CellPlane, kNoCell, type Cell } from "../../ui/plane";
@@ -22,14 +22,37 @@ function useOther(): TraceInfo | null {
   useEffect(() => {
     if (!wanted || wanted.trace === own?.id) return;
     let current = true;
+    let stop = () => undefined as void;
     theSource()
       .info(wanted.trace)
-      .then((info) => current && setFound(info), (error) => {
-        // One that the program no longer has, as after a restart.
-        if (current && error instanceof SourceError && error.status === 404) choose({ other: null }, false);
+      .then((info) => {
+        if (!current) return;
+        setFound(info);
+        if (!wanted.asked) choose({ other: { ...wanted, asked: askedOf(info) } }, false);
+      })
+      .catch(async (error) => {
+        if (!current) return;
+        // One that the program no longer has, as after a restart, is run again where that can be.
+        if (!(error instanceof SourceError) || error.status !== 404) return report(error);
+        if (wanted.asked && theSource().canRun) {
+          const again = new AbortController();
+          stop = () => again.abort();
+          const id = await theSource().run(wanted.asked, () => undefined, again.signal);
+          if (current) choose({ other: { ...wanted, trace: id } }, false);
+          return;
+        }
+        choose({ other: null }, false);
+        problem.value = "The run that this was compared with is not there any more: choose or run another.";
+      })
+      .catch((error) => {
+        if (!current) return;
+        choose({ other: null }, false);
         report(error);
       });
-    return () => void (current = false);
+    return () => {
+      current = false;
+      stop();
+    };
   }, [wanted?.trace, own?.id]);
   if (!own) return null;
   if (!wanted || wanted.trace === own.id) return own;
@@ -76,7 +99,7 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
     const head = { ...props.head, ...change };
     const at = other.layers.find((l) => l.kind === head.kind && l.layer === head.layer)!;
     if (!at.heads.includes(head.head)) head.head = at.heads[0]!;
-    choose({ other: { trace: other.id, head } });
+    choose({ other: { trace: other.id, head, asked: choice.value.other?.asked ?? null } });
   };
   const run = async () => {
     const text = field.current?.value.trim() || props.own.sides[0]!.text;
@@ -92,7 +115,7 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
         ...(generate === undefined ? {} : { generate }),
       };
       const id = await theSource().run(asked, () => undefined, new AbortController().signal);
-      choose({ other: { trace: id, head: props.head } });
+      choose({ other: { trace: id, head: props.head, asked } });
     } catch (error) {
       report(error);
     } finally {
@@ -117,7 +140,7 @@ function Second(props: { own: TraceInfo; other: TraceInfo | null; head: HeadId }
             .filter((r) => r.id !== props.own.id)
             .map((r) => ({ value: r.id, text: `${r.model}: ${elide(r.text, 40)}` })),
         ]}
-        onChange={(id) => choose({ other: { trace: id, head: props.head } })}
+        onChange={(id) => choose({ other: { trace: id, head: props.head, asked: null } })}
       />
       {new Set(other.layers.map((l) => l.kind)).size > 1 && (
         <Choose<Kind>
@@ -204,7 +227,23 @@ function aligned(a: Grid, b: Grid) {
       special: (one ?? two)!.special,
     };
   };
-  return { rows: rows.map(name("rowUnits")), columns: columns.map(name("columnUnits")), first, second, difference };
+  // Where a token of the first text stands, and which token of it stands at a place; -1, null: none.
+  const own = (pairs: Pairing[], units: Unit[]) => ({
+    at: (token: number | null) => {
+      const unit = unitOfToken(units, token);
+      return unit < 0 ? -1 : pairs.findIndex((p) => p.a === unit);
+    },
+    token: (place: number) => units[pairs[place]?.a ?? -1]?.tokens[0] ?? null,
+  });
+  return {
+    rows: rows.map(name("rowUnits")),
+    columns: columns.map(name("columnUnits")),
+    first,
+    second,
+    difference,
+    ownRows: own(rows, a.rowUnits),
+    ownColumns: own(columns, a.columnUnits),
+  };
 }
 
 const most = (list: Float32Array) => list.reduce((m, x) => (Math.abs(x) > m ? Math.abs(x) : m), 0);
@@ -212,11 +251,14 @@ const signed = (x: number) => (Number.isNaN(x) ? "–" : `${x > 0 ? "+" : ""}${p
 
 function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
   const [at, setAt] = useState<Cell | null>(null);
-  const [locked, setLocked] = useState<Cell | null>(null);
+  const [foreign, setForeign] = useState<Cell | null>(null); // locked, of a word that only the second has
   const [box, { width, rem }] = useSize<HTMLDivElement>();
   const { a, b } = props;
   const values = useMemo(() => aligned(a, b), [a, b]);
-  const { rows, columns, first, second, difference } = values;
+  const { rows, columns, first, second, difference, ownRows, ownColumns } = values;
+  // The words that are locked in every view.
+  const common = { row: ownRows.at(choice.value.row), column: ownColumns.at(choice.value.column) };
+  const locked = common.row >= 0 || common.column >= 0 ? common : (foreign ?? kNoCell);
   const scale = choice.value.scale === "log" ? "log" : "linear";
   const apart = useMemo(() => most(difference), [difference]);
   const images = useMemo(() => {
@@ -226,14 +268,19 @@ function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
     const shares = Float32Array.from(difference, (x) => (apart > 0 ? x / apart : x));
     return [tinted(first), tinted(second), paintDifference(shares, columns.length, rows.length)];
   }, [values, scale]);
-  const shown = at ?? locked ?? kNoCell;
-  const k = shown.row * columns.length + shown.column;
+  const shown = at ?? locked;
+  const k = shown.row < 0 || shown.column < 0 ? -1 : shown.row * columns.length + shown.column;
   const label = (width < 480 ? 4.25 : 5.25) * rem;
   const across = width >= 62 * rem ? 3 : width >= 40 * rem ? 2 : 1;
   const room = (width - (across - 1) * 12) / across - label - 3 * rem;
   const cell = Math.max(2, Math.min(1.9 * rem, Math.floor(room / Math.max(columns.length, 1))));
-  const lock = (c: Cell | null) =>
-    setLocked(c && locked && c.row === locked.row && c.column === locked.column ? null : c);
+  const lock = (c: Cell | null) => {
+    const wanted = c && c.row === locked.row && c.column === locked.column ? null : c;
+    const [row, column] = wanted ? [ownRows.token(wanted.row), ownColumns.token(wanted.column)] : [null, null];
+    const whole = row !== null && column !== null;
+    setForeign(whole ? null : wanted);
+    choose({ row: whole ? row : null, column: whole ? column : null });
+  };
   return (
     <>
       <p class="readout" role="status">
@@ -259,7 +306,7 @@ function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
               label={label}
               rem={rem}
               shown={shown}
-              locked={locked ?? kNoCell}
+              locked={locked}
               onPoint={setAt}
               onLock={lock}
             />

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every head as a small picture, sorted and filtered by measures that come from the record; a click
 // opens a head.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
+import type { HeadsOrder, SortKey } from "../../choice";
 import { headName, sameHead, type HeadId, type HeadMeasure } from "../../data/types";
 import { paint } from "../../lib/colour";
 import { percent, shades, type Grid } from "../../lib/grid";
@@ -13,7 +14,7 @@ import { DataTable } from "../../ui/table";
 
 const kThumbnail = 48; // cells a side at most
 
-const kMeasures = [
+const kMeasures: readonly { key: SortKey; title: string; what: string }[] = [
   { key: "layer", title: "layer and head", what: "the model's order" },
   { key: "link", title: "strongest content link", what: "largest weight between two words that are neither neighbours nor special" },
   { key: "entropy", title: "entropy", what: "mean over rows, in bits: low is sharp" },
@@ -23,16 +24,15 @@ const kMeasures = [
   { key: "same", title: "same token", what: "mean weight on itself" },
   { key: "first", title: "first token", what: "mean weight on the first token (a sink)" },
   { key: "special", title: "special tokens", what: "mean weight on special tokens" },
-] as const;
-type MeasureKey = (typeof kMeasures)[number]["key"];
+];
 
-function valueOf(m: HeadMeasure, key: MeasureKey): number {
+function valueOf(m: HeadMeasure, key: SortKey): number {
   if (key === "layer") return m.head.layer;
   if (key === "link") return m.link?.weight ?? 0;
   return m[key];
 }
 
-function said(m: HeadMeasure, key: MeasureKey): string {
+function said(m: HeadMeasure, key: SortKey): string {
   if (key === "layer" || key === "link") {
     if (!m.link) return "no content link";
     const words = trace.value!.sides;
@@ -48,22 +48,17 @@ function said(m: HeadMeasure, key: MeasureKey): string {
   return percent(value);
 }
 
-type Filter = Exclude<MeasureKey, "layer"> | "none";
-
 export function Heads() {
-  const [by, setBy] = useState<MeasureKey>("layer");
-  const [ascending, setAscending] = useState(false);
-  const [only, setOnly] = useState("all");
-  const [filter, setFilter] = useState<Filter>("none");
-  const [most, setMost] = useState(false); // at most, instead of at least
-  const [share, setShare] = useState(0.5); // of the way from the smallest to the largest
+  const { by, ascending, layers, only: filter, most, share } = choice.value.order;
+  const order = (change: Partial<HeadsOrder>, step = true) =>
+    choose({ order: { ...choice.value.order, ...change } }, step);
   const [box, { width, rem }] = useSize<HTMLUListElement>();
   const info = trace.value;
   if (!info) return null;
   const measured = new Map(measures.value.map((m) => [headName(m.head), m]));
   const all = info.layers.flatMap((l) => l.heads.map((head): HeadId => ({ kind: l.kind, layer: l.layer, head })));
   const layerOf = (h: HeadId) => (h.kind === "self" ? `layer ${h.layer}` : `${h.kind} ${h.layer}`);
-  const value = (h: HeadId, key: MeasureKey) => {
+  const value = (h: HeadId, key: SortKey) => {
     const m = measured.get(headName(h));
     return m ? valueOf(m, key) : 0;
   };
@@ -73,13 +68,13 @@ export function Heads() {
   const passes = (h: HeadId) =>
     filter === "none" || (most ? value(h, filter) <= bound : value(h, filter) >= bound);
   const direction = ascending ? 1 : -1;
-  const order = (h: HeadId) => {
+  const place = (h: HeadId) => {
     const x = value(h, by);
     return Number.isNaN(x) ? -direction * Infinity : x; // last, whichever way
   };
   const shown = all
-    .filter((h) => (only === "all" || layerOf(h) === only) && passes(h))
-    .sort((a, b) => (by === "layer" ? -direction * (all.indexOf(a) - all.indexOf(b)) : order(a) === order(b) ? 0 : direction * (order(a) - order(b))));
+    .filter((h) => (layers === "all" || layerOf(h) === layers) && passes(h))
+    .sort((a, b) => (by === "layer" ? -direction * (all.indexOf(a) - all.indexOf(b)) : place(a) === place(b) ? 0 : direction * (place(a) - place(b))));
   // In the model's order a row is a layer, where there is room.
   const wide = Math.max(...info.layers.map((l) => l.heads.length));
   const inRows = by === "layer" && filter === "none" && !ascending && width >= 5.1 * rem * wide;
@@ -87,11 +82,11 @@ export function Heads() {
   return (
     <section class="heads" aria-label="All heads">
       <div class="options" role="group" aria-label="Sort and filter">
-        <Choose<MeasureKey>
+        <Choose<SortKey>
           label="Sort by"
           value={by}
           options={kMeasures.map((m) => ({ value: m.key, text: m.title }))}
-          onChange={setBy}
+          onChange={(by) => order({ by })}
         />
         <Choose
           label="Order"
@@ -100,22 +95,22 @@ export function Heads() {
             { value: "down", text: by === "layer" ? "first to last" : "largest first" },
             { value: "up", text: by === "layer" ? "last to first" : "smallest first" },
           ]}
-          onChange={(chosen) => setAscending(chosen === "up")}
+          onChange={(chosen) => order({ ascending: chosen === "up" })}
         />
         <Choose
           label="Layers"
-          value={only}
+          value={layers}
           options={[{ value: "all", text: "all" }, ...[...new Set(all.map(layerOf))].map((l) => ({ value: l, text: l }))]}
-          onChange={setOnly}
+          onChange={(layers) => order({ layers })}
         />
-        <Choose<Filter>
+        <Choose<HeadsOrder["only"]>
           label="Only heads by"
           value={filter}
           options={[
             { value: "none", text: "no measure" },
-            ...kMeasures.flatMap((m) => (m.key === "layer" ? [] : [{ value: m.key, text: m.title }])),
+            ...kMeasures.flatMap(({ key, title }) => (key === "layer" ? [] : [{ value: key, text: title }])),
           ]}
-          onChange={setFilter}
+          onChange={(only) => order({ only })}
         />
         {filter !== "none" && (
           <>
@@ -126,9 +121,9 @@ export function Heads() {
                 { value: "least", text: "at least" },
                 { value: "most", text: "at most" },
               ]}
-              onChange={(chosen) => setMost(chosen === "most")}
+              onChange={(chosen) => order({ most: chosen === "most" })}
             />
-            <Slider label="Bound" value={share} min={0} max={1} step={0.02} text={bound.toFixed(2)} onInput={setShare} />
+            <Slider label="Bound" value={share} min={0} max={1} step={0.02} text={bound.toFixed(2)} onInput={(share) => order({ share }, false)} />
           </>
         )}
       </div>

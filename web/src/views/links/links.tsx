@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two columns of words joined by lines whose strength is the weight; any number of heads, each with
 // its colour. Hover isolates a word, a click locks it.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 
 import { headName, headsName, sameHead, type HeadId, type Unit } from "../../data/types";
 import { headColour } from "../../lib/colour";
@@ -30,7 +30,7 @@ interface Line {
 }
 
 export function Links() {
-  const [solo, setSolo] = useState<HeadId | null>(null);
+  const solo = choice.value.alone;
   if (tooLong.value) return <TooLong />;
   const { heads, mean } = choice.value;
   const all =
@@ -48,7 +48,7 @@ export function Links() {
   const shown = soloed.length > 0 ? soloed : ready;
   return (
     <section class="links" aria-label="Links">
-      <HeadChips solo={soloed.length > 0 ? solo : null} onSolo={setSolo} />
+      <HeadChips solo={soloed.length > 0 ? solo : null} onSolo={(alone) => choose({ alone })} />
       <Drawing shown={shown} />
       <Notes notes={ready[0].grid.notes} />
       <DataTable
@@ -101,7 +101,10 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
     choose({ heads, head: heads[0]! });
   };
   const alone = (head: HeadId) => {
-    if (!chosen.some((h) => sameHead(h, head))) toggle(head, true);
+    if (!chosen.some((h) => sameHead(h, head))) {
+      const heads = [...chosen, head];
+      return choose({ heads, head: heads[0]!, alone: head });
+    }
     props.onSolo(props.solo && sameHead(head, props.solo) ? null : head);
   };
   return (
@@ -150,8 +153,7 @@ function HeadChips(props: { solo: HeadId | null; onSolo: (head: HeadId | null) =
       <button
         type="button"
         onClick={() => {
-          props.onSolo(null);
-          choose({ head: choice.value.head!, heads: [choice.value.head!] });
+          choose({ head: choice.value.head!, heads: [choice.value.head!], alone: null });
         }}
       >
         One

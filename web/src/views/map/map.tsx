@@ -5,6 +5,7 @@ import { select } from "d3-selection";
 import { zoom, zoomIdentity, type ZoomBehavior, type ZoomTransform } from "d3-zoom";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import type { Place } from "../../choice";
 import type { Pool, Side } from "../../data/types";
 import { percent } from "../../lib/grid";
 import { axes, choice, choose, dark, report, theSource, trace } from "../../state";
@@ -21,11 +22,14 @@ interface MapCell {
 
 const kHeight = 42; // rem
 
+const same = (a: Place | null, b: Place | null) =>
+  a === b || (a !== null && b !== null && a.row === b.row && a.column === b.column && a.zoom === b.zoom);
+
 export function DeepMap() {
   const both = axes.value;
   const info = trace.value;
   const head = choice.value.head;
-  const [pool, setPool] = useState<Pool>("max");
+  const { pool } = choice.value;
   const [strongest, setStrongest] = useState<number | null>(null);
   const name = `${info?.id} ${head?.kind} ${head?.layer} ${head?.head} ${pool}`;
   useEffect(() => {
@@ -50,7 +54,7 @@ export function DeepMap() {
             { value: "max", text: "largest weight" },
             { value: "mean", text: "mean weight" },
           ]}
-          onChange={setPool}
+          onChange={(pool) => choose({ pool })}
         />
       </div>
       <Plane key={name} pool={pool} strongest={strongest} query={both.query} keySide={both.key} />
@@ -96,6 +100,20 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     row: choice.value.row,
     column: choice.value.column,
   });
+  // The place goes into the address when the picture stands still; another one that comes from there
+  // (a step back) is gone to.
+  const placeNow = (): Place | null => {
+    const t = transform.current;
+    const middle = (offset: number) => Number(((((side / 2 - offset) / t.k) / side) * most - 0.5).toFixed(2));
+    return t.k <= 1 ? null : { row: middle(t.y), column: middle(t.x), zoom: Number(t.k.toPrecision(4)) };
+  };
+  const kept = useRef<Place | null>(null);
+  const keepPlace = () => {
+    const place = placeNow();
+    if (same(place, kept.current)) return;
+    kept.current = place;
+    choose({ place }, false);
+  };
   const later = () => {
     if (frame.current !== 0) return;
     frame.current = requestAnimationFrame(() => {
@@ -103,7 +121,10 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
       if (!canvas.current || !tiles.current) return;
       const seen = draw(scene());
       clearTimeout(settled.current); // said when the picture stands still
-      settled.current = window.setTimeout(() => setSight(seen), 120);
+      settled.current = window.setTimeout(() => {
+        setSight(seen);
+        keepPlace();
+      }, 120);
     });
   };
 
@@ -135,6 +156,9 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
     behaviour.current = z;
     const selection = select(target);
     selection.call(z).on("dblclick.zoom", null);
+    const { place } = choice.value;
+    kept.current = place;
+    if (place) goTo(place);
     return () => void selection.on(".zoom", null);
   }, [side, most]);
 
@@ -164,14 +188,21 @@ function Plane(props: { pool: Pool; strongest: number; query: Side; keySide: Sid
       .tile(trace.value!.id, choice.value.head!, region, 1, "max", abort.signal)
       .then((tile) => say(tile.cells[0]!), () => undefined);
   };
-  const go = (row: number, column: number, cells: number) => {
-    const k = Math.max(1, most / cells);
+  useEffect(() => {
+    const { place } = choice.value;
+    if (same(place, kept.current)) return;
+    kept.current = place;
+    if (place) goTo(place);
+    else select(canvas.current!).call(behaviour.current!.transform, zoomIdentity);
+  }, [choice.value.place]);
+  function goTo({ row, column, zoom: k }: Place): void {
     const at = zoomIdentity
       .translate(side / 2, side / 2)
       .scale(k)
       .translate((-(column + 0.5) / most) * side, (-(row + 0.5) / most) * side);
     select(canvas.current!).call(behaviour.current!.transform, at);
-  };
+  }
+  const go = (row: number, column: number, cells: number) => goTo({ row, column, zoom: Math.max(1, most / cells) });
   const onKey = (event: KeyboardEvent) => {
     const z = behaviour.current!;
     const selection = select(canvas.current!);

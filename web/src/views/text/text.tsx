@@ -2,6 +2,7 @@
 // The text itself, each word coloured by what the chosen word attends to, or is attended from.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import type { Direction } from "../../choice";
 import { headsName, type Side, type Unit } from "../../data/types";
 import { textOn, weightColour } from "../../lib/colour";
 import { percent, shade, unitOfToken } from "../../lib/grid";
@@ -10,7 +11,6 @@ import { Choose, Waiting } from "../../ui/controls";
 import { directionOf } from "../../ui/layout";
 import { DataTable } from "../../ui/table";
 
-type Direction = "to" | "from";
 const kMost = 20000; // words drawn
 
 const utf8 = new TextEncoder();
@@ -56,7 +56,7 @@ function useWeights(token: number | null, direction: Direction): Float32Array | 
 }
 
 export function TextView() {
-  const [direction, setDirection] = useState<Direction>("to");
+  const { direction } = choice.value;
   const both = axes.value;
   const axis = direction === "to" ? "row" : "column";
   const locked = choice.value[axis];
@@ -95,7 +95,7 @@ export function TextView() {
             { value: "to", text: "what the chosen word attends to" },
             { value: "from", text: "what attends to the chosen word" },
           ]}
-          onChange={setDirection}
+          onChange={(direction) => choose({ direction })}
         />
       </div>
       <p class="readout" role="status">
