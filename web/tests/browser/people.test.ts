@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 
-import { axe, kSentence, pageOnDisk, setDark, withPage } from "./harness";
+import { axe, kSentence, pageOnDisk, setDark, trained, withPage } from "./harness";
 
 const kViews = ["heatmap", "links", "heads", "steps", "text", "map", "compare"];
 const seed = () => pageOnDisk(kSentence);
@@ -46,6 +46,21 @@ for (const view of kViews) {
       assert.deepEqual(await axe(page), []);
     }));
 }
+
+test("axe finds nothing in training, before and after use, light and dark", () => {
+  return withPage(pageOnDisk("the fox saw the hen .", "--run", trained(6)), "view=training", async (page) => {
+    const slider = page.getByRole("slider", { name: "Checkpoint" });
+    await slider.waitFor();
+    assert.deepEqual(await axe(page), []);
+    await slider.fill("0");
+    await page.locator(".training .plane").focus();
+    for (const key of ["ArrowDown", "ArrowRight", "Enter"]) await page.keyboard.press(key);
+    await page.getByText("Save or copy").click();
+    assert.deepEqual(await axe(page), []);
+    await setDark(page, true);
+    assert.deepEqual(await axe(page), []);
+  });
+});
 
 test("axe finds nothing in the list of shortcuts, nor in a message", () =>
   withPage(seed(), "view=heatmap", async (page) => {

@@ -154,6 +154,8 @@ test("generated tokens: each shows what it looked at when it was written", { ski
     const sum = weights.reduce((total, weight) => total + Number(weight), 0);
     assert.ok(Math.abs(sum - 1) < 0.02, String(sum)); // a causal row of its own
     assert.deepEqual(await axe(page), []);
+    await setDark(page, true);
+    assert.deepEqual(await axe(page), []);
   }, "--model", smollm2!));
 
 // Holds back the answers at `path`, in the order of the requests; `release` lets one go.
