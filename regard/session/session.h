@@ -37,8 +37,7 @@ struct RunRequest {
   std::optional<std::string> target;
   std::vector<std::int64_t> target_ids;
   bool use_target_ids = false;
-  // Which attention is recorded. Unless said, of an encoder-decoder model the cross-attention where
-  // there is a target or one is generated, else the encoder's.
+  // Which attention is recorded; unless said, cross where a target is there or made, else encoder.
   std::optional<AttentionKind> kind;
   GenerationOptions generation{.tokens = 0};  // continue the text (or target) before recording
 };
@@ -71,9 +70,8 @@ struct ViewRequest {
   // strongest link, and only its links are listed.
   std::optional<std::string> word;
   std::size_t links = 12;
-  // What becomes of maps that are too large to hold (long_text.h): the map is pooled, or of the
-  // unit in question only what it attends to most is shown; or, for exports, rows are computed as
-  // they are read (HeadMap::read). The view says which in its notes.
+  // A map too large to hold (long_text.h) is pooled, or of `word` what it attends to most is shown;
+  // or, for exports, rows are computed as they are read (HeadMap::read). The notes say which.
   bool stream = false;
 };
 
