@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the pictures of the page in docs/pictures: `npm run pictures`, with REGARD_PROGRAM naming the
-// program. The default model on the project's sentence, from a page on disk.
+// program. MiniLM on the project's sentence, from a page on disk.
 import { kSentence, pageOnDisk, setDark, tab } from "./harness";
 
 const kShots = [
-  { name: "heatmap", hash: "view=heatmap&row=10", height: 760 },
-  { name: "links", hash: "view=links&head=L3H1+L2H1+L5H11", height: 760 },
-  { name: "heads", hash: "view=heads", height: 760 },
+  { name: "links", hash: "view=links&head=L3H1+L2H1+L5H11&specials=no", height: 620 },
 ];
 
 const page = pageOnDisk(kSentence);
 for (const dark of [false, true]) {
   for (const { name, hash, height } of kShots) {
-    const { page: shown, errors } = await tab(null, { viewport: { width: 1100, height } });
+    const { page: shown, errors } = await tab(null, { viewport: { width: 960, height } });
     await shown.goto(`${page}#${hash}`);
     await shown.locator(".data-table").waitFor();
     await setDark(shown, dark);
