@@ -34,6 +34,7 @@ export function theSource(): Source {
 // Changes the choice; `step` makes an entry in the history, so that back undoes it. Who chooses a
 // head wants no mean.
 export function choose(change: Partial<Choice>, step = true): void {
+  if (change.lesson === null && choice.value.lesson !== null) knowsLesson();
   choice.value = { ...choice.value, ...(change.head ? { mean: [] } : {}), ...change };
   remember(step);
 }
@@ -104,17 +105,24 @@ function remember(step: boolean): void {
   }
 }
 
-// A newcomer meets the lesson first; a page that was written as the lesson always does.
+// A newcomer meets the lesson first, until they leave it or have seen its steps; a page that was
+// written as the lesson always does.
+const kKnown = "regard.known";
 function firstPlace(): string | null {
   if (document.querySelector("meta[name=regard-start][content=lesson]")) return "read";
   if (!source?.canRun) return null;
   try {
-    if (localStorage.getItem("regard.known") !== null) return null;
-    localStorage.setItem("regard.known", "yes");
+    return localStorage.getItem(kKnown) === null ? "read" : null;
   } catch {
     return null;
   }
-  return "read";
+}
+export function knowsLesson(): void {
+  try {
+    localStorage.setItem(kKnown, "yes");
+  } catch {
+    // Storage is forbidden: the explorer comes first.
+  }
 }
 
 function readAddress(): Address {
@@ -284,6 +292,7 @@ export const kFirstText = "The animal didn't cross the street because it was too
 
 export async function start(from: Source): Promise<void> {
   source = from;
+  choice.value = readAddress().c; // lesson or views are there before the first answer
   const signal = supersede();
   const media = matchMedia("(prefers-color-scheme: dark)");
   const stored = (() => {

@@ -7,7 +7,7 @@ import { headName, headsName, sameHead, type HeadMeasure } from "../data/types";
 import { percent } from "../lib/grid";
 import { sharesOf } from "../lib/links";
 import { type ViewName } from "../choice";
-import { axes, checkpoints, choice, choose, measures, report, running, trace } from "../state";
+import { axes, checkpoints, choice, choose, knowsLesson, measures, report, running, theSource, trace } from "../state";
 import { Toggle, Waiting } from "../ui/controls";
 import { savePng, saveSvg } from "../ui/export";
 import { Heads } from "../views/heads/heads";
@@ -21,8 +21,13 @@ import { chooseLanguage, fill, language, languages, lesson, Rich, type Values } 
 import { verdict } from "./verdict";
 import { FlowFigure, QueryFigure, ScoresFigure } from "./vectors";
 
-const kFigures: Record<string, { draw: () => ComponentChildren; view: ViewName | (() => ViewName) }> = {
-  read: { draw: () => <GuessFigure />, view: "text" },
+interface StepFigure {
+  draw: () => ComponentChildren;
+  view: ViewName | (() => ViewName);
+  words?: boolean; // only words: no picture to save
+}
+const kFigures: Record<string, StepFigure> = {
+  read: { draw: () => <GuessFigure />, view: "text", words: true },
   who: { draw: () => <WithFound draw={(found) => <Who found={found} />} />, view: "links" },
   qkv: { draw: () => <QueryFigure />, view: "steps" },
   scores: { draw: () => <ScoresFigure />, view: "steps" },
@@ -44,7 +49,7 @@ export const places = (): { id: string; title: string }[] => [
 function values(): Values {
   const info = trace.value;
   const head = choice.value.head;
-  const word = axes.value?.query.words[focus.value]?.text ?? "…";
+  const word = axes.value?.query.words[focus.value]?.text ?? lesson().sentences[0]!.word;
   const layer = info?.layers.find((l) => l.kind === head?.kind && l.layer === head.layer);
   const own = info?.layers.filter((l) => l.kind === head?.kind) ?? [];
   return {
@@ -64,18 +69,20 @@ export function LessonPage() {
   const first = useRef(true);
   useEffect(() => {
     if (!kept.value.steps.includes(here.id)) keepThis({ steps: [...kept.value.steps, here.id] });
+    if (!lesson().steps.some((one) => one.id === here.id)) knowsLesson(); // they came to the end
     if (!first.current) title.current?.focus();
     first.current = false;
   }, [here.id]);
   const l = lesson();
   const step = l.steps.find((one) => one.id === here.id);
   const trained = here.id === "learned" && checkpoints.value.length > 0;
+  const fixed = !theSource().canRun;
   return (
     <main class="lesson" lang={l.language} id="view" tabIndex={-1}>
       <div class="lesson-top">
         <div>
           <h2 class="lesson-title">{l.title}</h2>
-          <p class="muted">{l.lead}</p>
+          <p class="muted">{fixed ? l.lead_fixed : l.lead}</p>
         </div>
         <label class="control">
           <span>{l.ui.language}</span>
@@ -96,6 +103,7 @@ export function LessonPage() {
                 type="button"
                 aria-current={i === at ? "step" : undefined}
                 class={kept.value.steps.includes(place.id) ? "seen" : ""}
+                data-number={i < l.steps.length ? i + 1 : undefined}
                 onClick={() => choose({ lesson: place.id })}
               >
                 <Rich text={place.title} values={values()} />
@@ -106,7 +114,7 @@ export function LessonPage() {
       </nav>
       <Sentence />
       <article aria-labelledby="lesson-step">
-        <p class="muted">{fill(l.ui.step, { n: at + 1, of: all.length })}</p>
+        {step && <p class="muted">{fill(l.ui.step, { n: at + 1, of: l.steps.length })}</p>}
         <h3 id="lesson-step" class="lesson-step" ref={title} tabIndex={-1}>
           <Rich text={here.title} values={values()} />
         </h3>
@@ -123,7 +131,7 @@ export function LessonPage() {
                   {l.figures.with_training} <Rich text={l.figures.do_training} values={values()} />
                 </>
               ) : (
-                <Rich text={step.do} values={values()} />
+                <Rich text={(fixed ? step.do_fixed : undefined) ?? step.do} values={values()} />
               )}
             </p>
             {trace.value ? <Figure id={step.id} /> : <Waiting>{running.value?.what ?? l.ui.waiting}</Waiting>}
@@ -166,12 +174,16 @@ function Figure({ id }: { id: string }) {
         <button type="button" onClick={() => choose({ lesson: null, view: typeof figure.view === "function" ? figure.view() : figure.view, head: choice.value.head })}>
           {l.ui.open}
         </button>
-        <button type="button" onClick={() => box.current && saveSvg(`regard-${id}`, box.current)}>
-          {l.ui.figure}
-        </button>
-        <button type="button" onClick={() => box.current && void savePng(`regard-${id}`, box.current).catch(report)}>
-          {l.ui.png}
-        </button>
+        {!figure.words && (
+          <>
+            <button type="button" onClick={() => box.current && saveSvg(`regard-${id}`, box.current)}>
+              {l.ui.figure}
+            </button>
+            <button type="button" onClick={() => box.current && void savePng(`regard-${id}`, box.current).catch(report)}>
+              {l.ui.png}
+            </button>
+          </>
+        )}
       </div>
     </>
   );

@@ -33,9 +33,9 @@ export function Quiz() {
   const right = done.filter((one) => kept.value.quiz[one.id]!.right).length;
   return (
     <div class="quiz" key={round}>
-      <p class="reading">{q.lead}</p>
+      <p class="reading">{fill(q.lead, { n: questions.length })}</p>
       <p role="status" class="quiz-score">
-        <progress value={right} max={questions.length} aria-label={q.lead} /> {fill(q.score, { right, of: questions.length })},{" "}
+        <progress value={right} max={questions.length} aria-label={q.progress} /> {fill(q.score, { right, of: questions.length })},{" "}
         {fill(q.answered, { n: done.length })}
       </p>
       <ol class="questions">
@@ -195,7 +195,6 @@ function ChooseCell({ question, found, settle, done }: Part) {
   const words = found.info.sides[0]!.words;
   const strongest = strongestOf(found);
   const wanted = question.strongest ? strongest : (found.here[0]?.key ?? strongest);
-  const cell = Math.max(4, Math.min(1.6 * rem, Math.floor((width - 8.5 * rem) / words.length)));
   const names = words.map((word, i) => ({ text: `${i}: ${word.text}`, value: String(i) }));
   const select = (label: string, value: string, set: (x: string) => void) => (
     <label class="control">
@@ -219,8 +218,8 @@ function ChooseCell({ question, found, settle, done }: Part) {
           rows={words}
           columns={words}
           image={image}
-          cell={cell}
-          label={5.5 * rem}
+          room={width}
+          most={1.6}
           rem={rem}
           shown={pointed ?? kNoCell}
           locked={row === "" || column === "" ? kNoCell : { row: Number(row), column: Number(column) }}

@@ -10,7 +10,7 @@ import { kMostMapped, wordMaps, type Share, type WordMap } from "../lib/links";
 import { checkpoints, choice, theSource, trace } from "../state";
 import { Slider, Waiting } from "../ui/controls";
 import { useSize } from "../ui/layout";
-import { CellPlane, kNoCell, type Cell } from "../ui/plane";
+import { kNoCell, Plate, type Cell } from "../ui/plane";
 import { Chart } from "../views/training/chart";
 import { Training } from "../views/training/training";
 import { focus, runBeside, useFound, type Found } from "./focus";
@@ -20,14 +20,11 @@ const kLessonModel = "lesson"; // the program's own
 const kFar = 20; // words, of the chart at least
 
 // A grid beside another one, on the same scale of colours; both show the cell that is pointed at.
-function Plate(props: { info: TraceInfo; map: WordMap; title: string; top: number; width: number; rem: number; at: Cell | null; onPoint: (cell: Cell | null) => void }) {
+function Beside(props: { info: TraceInfo; map: WordMap; title: string; top: number; width: number; rem: number; at: Cell | null; onPoint: (cell: Cell | null) => void }) {
   const { info, map, title, top, rem } = props;
   const rows = info.sides[map.layer.query]!.words;
   const columns = info.sides[map.layer.key]!.words;
   const across = props.width >= 40 * rem ? 2 : 1;
-  const label = 5 * rem;
-  const room = (props.width - 12 * (across - 1)) / across - label - 3 * rem;
-  const cell = Math.max(2, Math.min(1.9 * rem, Math.floor(room / columns.length)));
   const image = useMemo(
     () => paint(map.weights.map((weight) => shade(weight, top, "linear")), columns.length, rows.length),
     [map, rows, columns, top],
@@ -36,21 +33,19 @@ function Plate(props: { info: TraceInfo; map: WordMap; title: string; top: numbe
   const from = rows[at.row];
   const to = columns[at.column];
   return (
-    <figure class="plate">
-      <figcaption>{title}</figcaption>
-      <CellPlane
-        name={title}
-        rows={rows}
-        columns={columns}
-        image={image}
-        cell={cell}
-        label={label}
-        rem={rem}
-        shown={at}
-        locked={kNoCell}
-        onPoint={props.onPoint}
-        onLock={() => undefined}
-      />
+    <Plate
+      name={title}
+      rows={rows}
+      columns={columns}
+      image={image}
+      room={(props.width - 12 * (across - 1)) / across}
+      most={1.9}
+      rem={rem}
+      shown={at}
+      locked={kNoCell}
+      onPoint={props.onPoint}
+      onLock={() => undefined}
+    >
       <p class="readout">
         {from && to && (
           <>
@@ -58,7 +53,7 @@ function Plate(props: { info: TraceInfo; map: WordMap; title: string; top: numbe
           </>
         )}
       </p>
-    </figure>
+    </Plate>
   );
 }
 
@@ -116,11 +111,11 @@ function Twins({ found: { info, head, map: trained } }: { found: Found }) {
         {typeof twin === "string" ? (
           <p class="muted">{twin}</p>
         ) : twin && random ? (
-          <Plate info={twin.info} map={random} title={`${headName(head)}, ${f.untrained}`} {...shared} />
+          <Beside info={twin.info} map={random} title={`${headName(head)}, ${f.untrained}`} {...shared} />
         ) : (
           <Waiting>{lesson().ui.waiting}</Waiting>
         )}
-        <Plate info={info} map={trained} title={`${headName(head)}, ${f.trained}`} {...shared} />
+        <Beside info={info} map={trained} title={`${headName(head)}, ${f.trained}`} {...shared} />
       </div>
       <p class="muted">{f.random_note}</p>
     </div>

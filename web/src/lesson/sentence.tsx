@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sentence of the lesson: to read, to change, to click words of.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { asking, choose, model, models, request, runText, running, theSource, trace } from "../state";
+import { asking, choose, model, models, report, request, runText, running, theSource, trace } from "../state";
 import { Notes } from "../ui/controls";
 import { focus } from "./focus";
 import { lesson, Rich } from "./text";
@@ -33,6 +33,14 @@ export function Sentence() {
   };
   const words = trace.value?.sides[0]?.words ?? [];
   const usable = models.value.filter((one) => one.opens);
+  const { canRun } = theSource();
+  const texts = lesson().sentences.map((one) => one.text);
+  // A page on disk may have been written for a sentence of its own.
+  const [own, setOwn] = useState<string | null>(null);
+  useEffect(() => {
+    if (!canRun) theSource().traces().then((runs) => setOwn(runs[0]?.text ?? null), report);
+  }, []);
+  if (own !== null && !texts.includes(own)) texts.unshift(own);
   return (
     <>
     <form
@@ -42,7 +50,7 @@ export function Sentence() {
         run(field.current?.value ?? "");
       }}
     >
-      {theSource().canRun ? (
+      {canRun ? (
         <label class="grow">
           <span>{ui.sentence}</span>
           <textarea
@@ -63,22 +71,22 @@ export function Sentence() {
           {text}
         </p>
       )}
-      {theSource().canRun && (
+      {canRun && (
         <button type="submit" class="primary" disabled={running.value !== null}>
           {ui.try}
         </button>
       )}
       <div class="lesson-choices">
       <label>
-        <span>{ui.examples}</span>
+        <span>{canRun ? ui.examples : ui.choose}</span>
         <select
-          value={lesson().sentences.some((s) => s.text === text) ? text : ""}
+          value={texts.includes(text) ? text : ""}
           onChange={(event) => event.currentTarget.value !== "" && run(event.currentTarget.value)}
         >
-          <option value="">…</option>
-          {lesson().sentences.map((s) => (
-            <option key={s.text} value={s.text}>
-              {s.text}
+          {!texts.includes(text) && <option value="">…</option>}
+          {texts.map((one) => (
+            <option key={one} value={one}>
+              {one}
             </option>
           ))}
         </select>
@@ -96,7 +104,7 @@ export function Sentence() {
           ))}
         </select>
       </label>
-      {theSource().canRun && usable.length > 1 && (
+      {canRun && usable.length > 1 && (
         <label>
           <span>{ui.model}</span>
           <select
@@ -116,7 +124,7 @@ export function Sentence() {
       )}
       </div>
     </form>
-    {!theSource().canRun && <p class="muted"><Rich text={ui.fixed} /></p>}
+    {!canRun && <p class="muted"><Rich text={ui.fixed} /></p>}
     <Notes notes={trace.value?.notes ?? []} />
     </>
   );

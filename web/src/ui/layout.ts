@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sizes and labels.
-import type { RefObject } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export interface Size {
   width: number; // CSS pixels
   rem: number; // the page's font size: larger on very wide screens
 }
 
-// An element and its size, kept up to date.
-export function useSize<E extends HTMLElement>(): [RefObject<E>, Size] {
-  const element = useRef<E>(null);
+// A ref for an element, which may come and go, and its size, kept up to date.
+export function useSize<E extends HTMLElement>(): [(element: E | null) => void, Size] {
+  const [target, setTarget] = useState<E | null>(null);
   const [size, setSize] = useState<Size>({ width: 800, rem: 16 });
   useLayoutEffect(() => {
-    const target = element.current;
     if (!target) return;
     const measure = () => {
       const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
@@ -23,8 +21,8 @@ export function useSize<E extends HTMLElement>(): [RefObject<E>, Size] {
     const observer = new ResizeObserver(measure);
     observer.observe(target);
     return () => observer.disconnect();
-  }, []);
-  return [element, size];
+  }, [target]);
+  return [setTarget, size];
 }
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });

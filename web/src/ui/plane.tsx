@@ -18,26 +18,30 @@ export interface AxisName {
 }
 
 const kReadable = 10; // CSS pixels between labels
+const kSlant = 44; // CSS pixels for the slanted labels of the last columns
+const kNarrow = 480; // CSS pixels: less room for labels
 
 interface Props {
   name: string; // for screen readers
   rows: AxisName[];
   columns: AxisName[];
   image: ImageData; // [rows, columns]
-  cell: number; // CSS pixels
-  label: number; // room for labels, CSS pixels
+  room: number; // for labels and cells, CSS pixels
+  most: number; // width of a cell at most, rem
   rem: number; // the page's font size
   shown: Cell; // pointed at or locked; -1: none
   locked: Cell;
   onPoint: (cell: Cell | null) => void;
   onLock: (cell: Cell | null) => void;
-  children?: ComponentChildren; // over the cells
+  over?: (cell: number) => ComponentChildren; // drawn over cells of so many CSS pixels
 }
 
 export function CellPlane(props: Props) {
-  const { cell, label, shown, locked } = props;
+  const { shown, locked } = props;
   const rows = props.rows.length;
   const columns = props.columns.length;
+  const label = (props.room < kNarrow ? 4.25 : 5.5) * props.rem;
+  const cell = Math.max(2, Math.min(props.most * props.rem, Math.floor((props.room - label - kSlant) / Math.max(columns, 1))));
   const canvas = useRef<HTMLCanvasElement>(null);
   const plane = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
@@ -103,7 +107,7 @@ export function CellPlane(props: Props) {
     names.map((name, i) => (i % every === 0 ? draw(i, name.special ? "special" : "") : null));
   const columnLabels = useMemo(() => labels(props.columns, columnLabel), [props.columns, cell, label, props.rem]);
   const rowLabels = useMemo(() => labels(props.rows, rowLabel), [props.rows, cell, label, props.rem]);
-  const over = useMemo(() => props.children, [props.children]);
+  const over = useMemo(() => props.over?.(cell), [props.over, cell]);
   const box = (c: Cell) => ({ left: c.column * cell, top: c.row * cell, width: cell, height: cell });
 
   return (
@@ -112,6 +116,7 @@ export function CellPlane(props: Props) {
       style={{
         gridTemplateColumns: `${label}px ${cell * columns}px`,
         gridTemplateRows: `auto ${label}px ${cell * rows}px`,
+        paddingRight: `${kSlant}px`,
       }}
     >
       <div class="axis-title columns-title">key (attended to)</div>
@@ -146,5 +151,16 @@ export function CellPlane(props: Props) {
         {locked.row >= 0 && locked.column >= 0 && <div class="locked" style={box(locked)} />}
       </div>
     </div>
+  );
+}
+
+// A plane under its title, as one of several; `children` stand below it.
+export function Plate({ children, ...plane }: Props & { children?: ComponentChildren }) {
+  return (
+    <figure class="plate">
+      <figcaption>{plane.name}</figcaption>
+      <CellPlane {...plane} />
+      {children}
+    </figure>
   );
 }

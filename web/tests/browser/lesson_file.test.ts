@@ -34,7 +34,8 @@ test("every step works from disk, and no request leaves", async () => {
       }
     }
     await page.getByText("it holds the runs of a few sentences").waitFor();
-    await page.getByLabel(text.ui.examples).selectOption(text.sentences[1]!.text);
+    assert.equal(await page.getByText(/[Tt]ype (another|a) sentence/).count(), 0); // nothing can be typed
+    await page.getByLabel(text.ui.choose).selectOption(text.sentences[1]!.text);
     await page.locator(".lesson-steps button").nth(0).click();
     await page.locator(".lesson-words button", { hasText: "wide" }).waitFor();
     await page.locator(".lesson-steps button").nth(11).click();
@@ -55,6 +56,12 @@ test("a teacher's own sentence comes first, at any step", async () => {
     await page.locator(".lesson-step", { hasText: "What flows on" }).waitFor();
     await page.locator(".said", { hasText: own }).waitFor();
     await page.locator(".vector").first().waitFor();
+    // The others can be chosen, and it again.
+    const choice = page.getByLabel(text.ui.choose);
+    for (const one of [kSentence, own]) {
+      await choice.selectOption(one);
+      await page.locator("p.said", { hasText: one }).first().waitFor();
+    }
     assert.deepEqual(errors, []);
   } finally {
     await page.context().close();

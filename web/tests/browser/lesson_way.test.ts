@@ -113,7 +113,7 @@ test("a newcomer goes by keyboard from the first step to the end of the quiz", {
     await page.locator(".verdict").waitFor();
     for (const [i, step] of text.steps.entries()) {
       const title = page.locator(".lesson-step");
-      await page.waitForFunction((n) => document.querySelector("article > p")?.textContent === `Step ${n} of 12`, i + 1);
+      await page.waitForFunction((n) => document.querySelector("article > p")?.textContent === `Step ${n} of 10`, i + 1);
       if (i > 0) assert.ok(await title.evaluate((e) => e === document.activeElement), `the title of ${step.id} has the focus`);
       await page.locator(".lesson-figure").waitFor();
       if (["qkv", "scores", "distance"].includes(step.id)) {
@@ -199,6 +199,43 @@ test("was everything clear: kept over a reload, saved as a file, deleted", () =>
     assert.ok(!(await page.evaluate(() => JSON.stringify(localStorage))).includes("0.18"));
   }));
 
+test("a newcomer sees the lesson before any answer, and again until they leave it; then the views", () =>
+  lesson(null, async (page, origin) => {
+    const bare = async () => {
+      await page.goto("about:blank");
+      await page.goto(origin);
+    };
+    let go = () => {};
+    const waits = new Promise<void>((resolve) => (go = resolve));
+    await page.route("**/api/**", async (route) => {
+      await waits;
+      await route.continue();
+    });
+    await bare();
+    await page.locator(".lesson-step", { hasText: "Read the sentence" }).waitFor();
+    assert.equal(await page.getByRole("tablist").count(), 0);
+    go();
+    await page.locator(".lesson-words").waitFor();
+    assert.equal(await page.getByRole("button", { name: text.ui.png }).count(), 0); // words are no picture
+    assert.ok(await page.getByRole("button", { name: text.ui.previous, exact: true }).isDisabled());
+    await bare();
+    await page.locator(".lesson-words").waitFor();
+    await page.getByRole("button", { name: text.ui.lesson, exact: true }).click();
+    await page.getByRole("tablist", { name: "Views" }).waitFor();
+    await bare();
+    await page.getByRole("tablist", { name: "Views" }).waitFor();
+    assert.equal(await page.locator(".lesson").count(), 0);
+  }));
+
+test("who came to the quiz meets the views next time", () =>
+  lesson(null, async (page, origin) => {
+    await page.locator(".lesson-steps button", { hasText: text.ui.quiz }).click();
+    await page.locator(".question").first().waitFor();
+    await page.goto("about:blank");
+    await page.goto(origin);
+    await page.getByRole("tablist", { name: "Views" }).waitFor();
+  }));
+
 test("a link opens a step with a sentence; the copied link is that link", () =>
   lesson({ lesson: "flow", text: "The box didn't fit into the bag because it was too small.", model: "lesson" }, async (page, origin) => {
     await page.locator(".lesson-step", { hasText: "What flows on" }).waitFor();
@@ -241,6 +278,10 @@ test("on a phone nothing is wider than the screen", () =>
       await page.locator(place === "quiz" ? ".question .plane" : place === "ask" ? ".ask-questions" : ".lesson-figure > *").first().waitFor();
       await page.waitForTimeout(150);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, place);
+      for (const plane of await page.locator(".lesson .plane-frame").all()) {
+        const { x, width } = (await plane.boundingBox())!;
+        assert.ok(x >= 0 && x + width <= 360, `${place}: a grid of ${width} at ${x}`);
+      }
     }
   }, { viewport: { width: 360, height: 740 } }));
 

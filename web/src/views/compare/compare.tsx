@@ -11,7 +11,7 @@ import { gridFor, kLongestWhole } from "../../lib/maps";
 import { askedOf, choice, choose, model, models, problem, report, request, theSource, trace } from "../../state";
 import { Choose, Notes, Waiting } from "../../ui/controls";
 import { elide, useSize } from "../../ui/layout";
-import { CellPlane, kNoCell, type Cell } from "../../ui/plane";
+import { kNoCell, Plate, type Cell } from "../../ui/plane";
 import { DataTable } from "../../ui/table";
 
 // The trace that is compared with; the page's own while none is chosen.
@@ -270,10 +270,7 @@ function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
   }, [values, scale]);
   const shown = at ?? locked;
   const k = shown.row < 0 || shown.column < 0 ? -1 : shown.row * columns.length + shown.column;
-  const label = (width < 480 ? 4.25 : 5.25) * rem;
   const across = width >= 62 * rem ? 3 : width >= 40 * rem ? 2 : 1;
-  const room = (width - (across - 1) * 12) / across - label - 3 * rem;
-  const cell = Math.max(2, Math.min(1.9 * rem, Math.floor(room / Math.max(columns.length, 1))));
   const lock = (c: Cell | null) => {
     const wanted = c && c.row === locked.row && c.column === locked.column ? null : c;
     const [row, column] = wanted ? [ownRows.token(wanted.row), ownColumns.token(wanted.column)] : [null, null];
@@ -295,22 +292,20 @@ function Plates(props: { a: Grid; b: Grid; nameA: string; nameB: string }) {
       </p>
       <div class="plates" ref={box}>
         {[props.nameA, props.nameB, "second − first"].map((title, i) => (
-          <figure class="plate" key={i}>
-            <figcaption>{title}</figcaption>
-            <CellPlane
-              name={title}
-              rows={rows}
-              columns={columns}
-              image={images[i]!}
-              cell={cell}
-              label={label}
-              rem={rem}
-              shown={shown}
-              locked={locked}
-              onPoint={setAt}
-              onLock={lock}
-            />
-          </figure>
+          <Plate
+            key={i}
+            name={title}
+            rows={rows}
+            columns={columns}
+            image={images[i]!}
+            room={(width - (across - 1) * 12) / across}
+            most={1.9}
+            rem={rem}
+            shown={shown}
+            locked={locked}
+            onPoint={setAt}
+            onLock={lock}
+          />
         ))}
       </div>
       <div class="legend">

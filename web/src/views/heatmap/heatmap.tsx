@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words x words: hover shows both words and the weight, a click locks them, arrow keys walk the
 // cells.
-import { useEffect, useMemo } from "preact/hooks";
+import { useCallback, useEffect, useMemo } from "preact/hooks";
 
 import { headsName } from "../../data/types";
 import { kRamp, paint, textOn } from "../../lib/colour";
@@ -28,8 +28,6 @@ function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
   const [box, { width, rem }] = useSize<HTMLDivElement>();
   const rows = grid.rowUnits.length;
   const columns = grid.columnUnits.length;
-  const label = (width < 480 ? 4.25 : 6) * rem;
-  const cell = Math.max(2, Math.min(2.5 * rem, Math.floor((width - label * 1.5) / Math.max(columns, 1))));
   const image = useMemo(() => paint(tints, columns, rows), [tints]);
   useEffect(() => clearHover, []);
 
@@ -52,9 +50,9 @@ function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
     choose(tokens(same ? null : c));
   };
   const name = headsName(shownHeads.value);
-  const numbers = useMemo(
-    () => (cell >= kNumbered * rem ? <Numbers grid={grid} tints={tints} cell={cell} /> : null),
-    [grid, tints, cell, rem],
+  const numbers = useCallback(
+    (cell: number) => (cell >= kNumbered * rem ? <Numbers grid={grid} tints={tints} cell={cell} /> : null),
+    [grid, tints, rem],
   );
 
   return (
@@ -66,16 +64,15 @@ function Drawn({ grid, tints }: { grid: Grid; tints: Float32Array }) {
           rows={grid.rowUnits}
           columns={grid.columnUnits}
           image={image}
-          cell={cell}
-          label={label}
+          room={width}
+          most={2.5}
           rem={rem}
           shown={shown}
           locked={locked}
           onPoint={(c) => (hover.value = tokens(c))}
           onLock={lock}
-        >
-          {numbers}
-        </CellPlane>
+          over={numbers}
+        />
       </div>
       <Legend />
       <Notes notes={grid.notes} />

@@ -13,7 +13,7 @@ import { focus } from "../../lesson/focus";
 import { fill, lesson } from "../../lesson/text";
 import { Notes, Slider, Waiting } from "../../ui/controls";
 import { useSize } from "../../ui/layout";
-import { CellPlane, kNoCell, type Cell } from "../../ui/plane";
+import { kNoCell, Plate, type Cell } from "../../ui/plane";
 import { DataTable } from "../../ui/table";
 import { Chart } from "./chart";
 
@@ -129,10 +129,7 @@ function Shown({ list, runs, here, run, head, playing }: Props) {
     head: headName(head),
   });
   const weightAt = (one: Grid | undefined, cell: Cell) => one?.weights[cell.row * columns + cell.column] ?? NaN;
-  const label = (width < 480 ? 4.25 : 5.5) * rem;
   const beside = width >= 46 * rem;
-  const room = (beside ? width - 18 * rem : width) - 1.5 * label;
-  const cell = Math.max(2, Math.min(2 * rem, Math.floor(room / Math.max(columns, 1))));
   const curve = (of: (one: Checkpoint) => number | null) =>
     list.flatMap((one): [number, number][] => {
       const y = of(one);
@@ -144,22 +141,19 @@ function Shown({ list, runs, here, run, head, playing }: Props) {
         {fill(t.now, { ...names(pointed), weight: percent(weightAt(grid, pointed)) })}
       </p>
       <div class={beside ? "training-parts beside" : "training-parts"}>
-        <figure class="plate">
-          <figcaption>{fill(t.grid, { head: headName(head), step: here.step })}</figcaption>
-          <CellPlane
-            name={fill(t.grid, { head: headName(head), step: here.step })}
-            rows={grid.rowUnits}
-            columns={grid.columnUnits}
-            image={image}
-            cell={cell}
-            label={label}
-            rem={rem}
-            shown={hovered ?? kNoCell}
-            locked={marked}
-            onPoint={setHovered}
-            onLock={setLocked}
-          />
-        </figure>
+        <Plate
+          name={fill(t.grid, { head: headName(head), step: here.step })}
+          rows={grid.rowUnits}
+          columns={grid.columnUnits}
+          image={image}
+          room={beside ? width - 18 * rem : width}
+          most={2}
+          rem={rem}
+          shown={hovered ?? kNoCell}
+          locked={marked}
+          onPoint={setHovered}
+          onLock={setLocked}
+        />
         <div class="training-charts">
           <Chart
             title={fill(t.link_title, names(marked))}
