@@ -35,8 +35,10 @@ if(GIT_FOUND AND EXISTS ${CMAKE_SOURCE_DIR}/.git)
                  ${CMAKE_SOURCE_DIR}/.git/logs/HEAD)
   endif()
 endif()
-target_compile_definitions(regard_session PRIVATE
-                           REGARD_VERSION="${PROJECT_VERSION}" REGARD_COMMIT="${REGARD_COMMIT}")
+# Of one source alone: nothing else is compiled anew for a commit.
+set_source_files_properties(
+  ${CMAKE_SOURCE_DIR}/regard/session/version.cc PROPERTIES COMPILE_DEFINITIONS
+  "REGARD_VERSION=\"${PROJECT_VERSION}\";REGARD_COMMIT=\"${REGARD_COMMIT}\"")
 
 install(TARGETS regard_shared EXPORT regard
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)

@@ -16,11 +16,11 @@ async function writeLesson() {
   const first = text.sentences[0];
   const escape = (s) => s.replace(/[&<]/g, (c) => (c === "&" ? "&amp;" : "&lt;"));
   const plain = (s) =>
-    escape(s.replaceAll("{word}", first.word).replace(/ ?\(\{scale\} in this head\)/, "").replace("the *head* {head}", "the *head* whose picture is below").replaceAll("{head}", "that head").replace(/This one has \{heads\}, in \{layers\} \*layers\*\./, "They stand in *layers*."))
+    escape(s.replaceAll("{word}", first.word).replace(/ ?\(\{scale\} in this head\)/, "").replaceAll("{head}", "that head").replace(/This one has \{heads\}, in \{layers\} \*layers\*\./, "They stand in *layers*."))
       .replace(/\*([^*]+)\*/g, "<em>$1</em>")
       .replace(/`([^`]+)`/g, "<b>$1</b>");
   const steps = text.steps
-    .map((step) => `<h2>${plain(step.title)}</h2>\n${step.text.map((p) => `<p>${plain(p)}</p>`).join("\n")}`)
+    .map((step) => `<h2>${plain(step.title)}</h2>\n${(step.still ?? step.text).map((p) => `<p>${plain(p)}</p>`).join("\n")}`)
     .join("\n");
   const terms = text.terms.map(([term, meaning]) => `<dt>${escape(term)}</dt><dd>${escape(meaning)}</dd>`).join("\n");
   await writeFile(`${folder}/lesson.html`, `<h1>${escape(text.title)}</h1>\n<p>The steps speak of this sentence: <b>${escape(first.text)}</b> The picture and the table after them are of the text that this page was made for.</p>\n${steps}\n<dl>\n${terms}\n</dl>\n`);

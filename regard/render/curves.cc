@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "regard/render/svg.h"
 
@@ -22,12 +23,27 @@ struct Range {
     low = std::min(low, x);
     high = std::max(high, x);
   }
-  double share(double x) const { return high > low ? (x - low) / (high - low) : 0.5; }
+  // The halves: the difference of two finite numbers may be none.
+  double share(double x) const {
+    return high > low ? (x / 2 - low / 2) / (high / 2 - low / 2) : 0.5;
+  }
+  // Wide enough that numbers between its ends differ.
+  Range drawn() const {
+    if (low > high) return {0, 1};
+    const double least = 1e-9 * std::max(std::abs(low), std::abs(high));
+    if (high / 2 - low / 2 > least) return *this;
+    constexpr double kMost = std::numeric_limits<double>::max();
+    return {std::max(low - 0.5 - least, -kMost), std::min(high + 0.5 + least, kMost)};
+  }
 };
+
+bool finite(const std::pair<double, double>& point) {
+  return std::isfinite(point.first) && std::isfinite(point.second);
+}
 
 // 1, 2 or 5 times a power of ten that parts the range into at most `most` steps.
 double round_step(const Range& range, int most) {
-  const double rough = std::max(range.high - range.low, 1e-12) / most;
+  const double rough = range.high / most - range.low / most;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   for (const double factor : {1.0, 2.0, 5.0})
     if (factor * power >= rough) return factor * power;
@@ -37,22 +53,30 @@ double round_step(const Range& range, int most) {
 struct Column {
   double step = 0, mean = 0;
   Range values;
+  bool joined = false;  // to the column before: nothing that is not finite lies between
 };
 
 std::vector<Column> columns_of(const Curve2d& curve, const Range& steps) {
   std::vector<Column> out;
   int last = -1, count = 0;
+  bool joined = false;
   for (const auto& [step, value] : curve.points) {
+    if (!finite({step, value})) {
+      joined = false;
+      last = -1;
+      continue;
+    }
     const int column = static_cast<int>(steps.share(step) * (kColumns - 1));
     if (column != last) {
-      out.emplace_back();
+      out.emplace_back().joined = joined;
       count = 0;
     }
+    joined = true;
     last = column;
     Column& c = out.back();
     ++count;
     c.step += (step - c.step) / count;
-    c.mean += (value - c.mean) / count;
+    c.mean += value / count - c.mean / count;
     c.values.add(value);
   }
   return out;
@@ -63,27 +87,27 @@ std::string colour_of(Rgb c) { return fmt::format("#{:02x}{:02x}{:02x}", c.r, c.
 std::string panel_svg(const CurvePanel& panel, const Range& steps, double top) {
   Range values;
   for (const Curve2d& curve : panel.curves)
-    for (const auto& [step, value] : curve.points) values.add(value);
-  if (values.low > values.high) values = {0, 1};
-  if (values.low == values.high) values = {values.low - 0.5, values.low + 0.5};
+    for (const auto& point : curve.points)
+      if (finite(point)) values.add(point.second);
+  values = values.drawn();
   const double height = kPanel - kTop - kBottom, width = kWidth - kLeft - kRight;
   const auto x = [&](double step) { return kLeft + width * steps.share(step); };
   const auto y = [&](double value) { return top + kTop + height * (1 - values.share(value)); };
   std::string out = fmt::format("<text x=\"{}\" y=\"{:.1f}\" font-weight=\"bold\">{}</text>\n",
                                 kLeft, top + 20, xml_escaped(panel.title));
-  const auto each_tick = [](const Range& range, int most, const auto& body) {
-    const double step = round_step(range, most);
-    for (auto i = static_cast<std::int64_t>(std::ceil(range.low / step - 1e-9));
-         static_cast<double>(i) * step <= range.high + 1e-9 * step; ++i)
-      body(static_cast<double>(i) * step);
+  const auto each_tick = [](const Range& range, int most, double least, const auto& body) {
+    const double step = std::max(round_step(range, most), least);
+    const double first = std::ceil(range.low / step - 1e-9);
+    for (int i = 0; i <= most && (first + i) * step - range.high <= 1e-9 * step; ++i)
+      body((first + i) * step);
   };
-  each_tick(values, 5, [&](double v) {
+  each_tick(values, 5, 0.0, [&](double v) {
     out += fmt::format(
         "<path d=\"M{} {:.1f}H{}\" stroke=\"#ddd\"/><text x=\"{}\" y=\"{:.1f}\" "
         "text-anchor=\"end\">{:.6g}</text>\n",
         kLeft, y(v), kWidth - kRight, kLeft - 6, y(v) + 4, v);
   });
-  each_tick(steps, 8, [&](double s) {
+  each_tick(steps, 8, 1.0, [&](double s) {
     out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:.6g}</text>\n",
                        x(s), top + kPanel - kBottom + 16, s);
   });
@@ -93,26 +117,35 @@ std::string panel_svg(const CurvePanel& panel, const Range& steps, double top) {
   for (const Curve2d& curve : panel.curves) {
     const std::vector<Column> columns = columns_of(curve, steps);
     const std::string colour = colour_of(curve.colour);
-    std::string upper, lower, line;
-    for (const Column& c : columns) {
-      upper += fmt::format(" {:.1f},{:.1f}", x(c.step), y(c.values.high));
-      lower = fmt::format(" {:.1f},{:.1f}", x(c.step), y(c.values.low)) + lower;
-      line += fmt::format(" {:.1f},{:.1f}", x(c.step), y(c.mean));
+    const auto broken =
+        static_cast<std::size_t>(std::count_if(curve.points.begin(), curve.points.end(),
+                                               [](const auto& point) { return !finite(point); }));
+    const bool banded = columns.size() < curve.points.size() - broken;
+    for (std::size_t begin = 0, end = 0; begin < columns.size(); begin = end) {
+      std::string upper, lower, line;
+      for (end = begin; end == begin || (end < columns.size() && columns[end].joined); ++end) {
+        const Column& c = columns[end];
+        upper += fmt::format(" {:.1f},{:.1f}", x(c.step), y(c.values.high));
+        lower = fmt::format(" {:.1f},{:.1f}", x(c.step), y(c.values.low)) + lower;
+        line += fmt::format(" {:.1f},{:.1f}", x(c.step), y(c.mean));
+      }
+      if (banded)
+        out += fmt::format("<polygon points=\"{}{}\" fill=\"{}\" fill-opacity=\"0.2\"/>\n",
+                           upper.substr(1), lower, colour);
+      if (end == begin + 1)
+        out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\" fill=\"{}\"/>\n",
+                           x(columns[begin].step), y(columns[begin].mean), colour);
+      else
+        out += fmt::format(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"/>\n",
+            line.substr(1), colour);
     }
-    if (columns.size() < curve.points.size())
-      out += fmt::format("<polygon points=\"{}{}\" fill=\"{}\" fill-opacity=\"0.2\"/>\n",
-                         upper.substr(1), lower, colour);
-    if (columns.size() == 1)
-      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\" fill=\"{}\"/>\n",
-                         x(columns[0].step), y(columns[0].mean), colour);
-    else if (!line.empty())
-      out += fmt::format(
-          "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"/>\n",
-          line.substr(1), colour);
+    const std::string name =
+        broken == 0 ? curve.name : fmt::format("{} ({} not finite)", curve.name, broken);
     out +=
         fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\" fill=\"{}\">{}</text>\n",
-                    right, top + 20, colour, xml_escaped(curve.name));
-    right -= 8.0 * static_cast<double>(curve.name.size()) + 16;
+                    right, top + 20, colour, xml_escaped(name));
+    right -= 8.0 * static_cast<double>(name.size()) + 16;
   }
   return out;
 }
@@ -123,8 +156,9 @@ std::string curves_svg(const std::string& title, const std::vector<CurvePanel>& 
   Range steps;
   for (const CurvePanel& panel : panels)
     for (const Curve2d& curve : panel.curves)
-      for (const auto& [step, value] : curve.points) steps.add(step);
-  if (steps.low > steps.high) steps = {0, 1};
+      for (const auto& point : curve.points)
+        if (std::isfinite(point.first)) steps.add(point.first);
+  steps = steps.drawn();
   const double height = kPanel * static_cast<double>(panels.size());
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "

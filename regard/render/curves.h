@@ -14,7 +14,7 @@ namespace regard {
 struct Curve2d {
   std::string name;
   Rgb colour;
-  std::vector<std::pair<double, double>> points;  // (step, value), steps ascending, all finite
+  std::vector<std::pair<double, double>> points;  // (step, value), steps ascending
 };
 
 // Panels one below the other, over the same steps.
@@ -24,7 +24,8 @@ struct CurvePanel {
 };
 
 // A curve with more points than the picture has columns is drawn as the mean of each column, over
-// a band from its least to its greatest value.
+// a band from its least to its greatest value. What is not finite is left out, its curve broken
+// there, and counted beside its name.
 std::string curves_svg(const std::string& title, const std::vector<CurvePanel>& panels);
 
 }  // namespace regard

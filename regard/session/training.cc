@@ -207,8 +207,12 @@ void train(const TrainRequest& request, const std::function<void(const TrainPlan
           if (report) report(step);
         },
         cancel);
-  } catch (const Error& error) {
-    if (error.kind() == Error::Kind::kCancelled) draw_curves(run.folder);
+  } catch (...) {
+    try {
+      draw_curves(run.folder);
+    } catch (const Error&) {
+      // A full disk, say: what ended the run is what counts.
+    }
     throw;
   }
   draw_curves(run.folder);

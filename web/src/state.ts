@@ -279,7 +279,10 @@ async function followAddress(signal = supersede(), otherwise: RunRequest | null 
     signal.throwIfAborted();
     const known = all.find((t) => t.id === id);
     if (known) return await showTrace(known.id, c, asked, signal);
-    if (asked && theSource().canRun) return await runText(asked.text, asked.pair ?? null, c, asked, false);
+    // A page on disk runs nothing, but may hold the text.
+    const there = theSource().canRun || all.some((t) => t.text === asked?.text);
+    if (asked && there) return await runText(asked.text, asked.pair ?? null, c, asked, false);
+    if (asked) problem.value = `This page holds no run of “${asked.text}”: it shows another.`;
     // The lesson begins with its own sentence, whatever was looked at last.
     if (all[0] && (c.lesson === null || !theSource().canRun)) return await showTrace(all[0].id, c, null, signal);
     if (theSource().canRun) return await runText(kFirstText, null, c, {}, false);

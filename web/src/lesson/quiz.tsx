@@ -195,6 +195,13 @@ function ChooseCell({ question, found, settle, done }: Part) {
   const words = found.info.sides[0]!.words;
   const strongest = strongestOf(found);
   const wanted = question.strongest ? strongest : (found.here[0]?.key ?? strongest);
+  // Words that read the same cannot be told apart by the question: any of them will do.
+  const isRight = (i: number, j: number) => {
+    if (words[i]!.text !== words[found.word]!.text) return false;
+    if (!question.strongest) return words[j]!.text === words[wanted]!.text;
+    const own = found.map.weights.subarray(i * words.length, (i + 1) * words.length);
+    return own[j] === Math.max(...own);
+  };
   const names = words.map((word, i) => ({ text: `${i}: ${word.text}`, value: String(i) }));
   const select = (label: string, value: string, set: (x: string) => void) => (
     <label class="control">
@@ -239,7 +246,7 @@ function ChooseCell({ question, found, settle, done }: Part) {
             type="button"
             class="primary"
             disabled={row === "" || column === ""}
-            onClick={() => settle(Number(row) === found.word && Number(column) === wanted, question.why ?? "")}
+            onClick={() => settle(isRight(Number(row), Number(column)), question.why ?? "")}
           >
             {q.check}
           </button>

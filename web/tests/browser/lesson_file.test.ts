@@ -56,6 +56,11 @@ test("a teacher's own sentence comes first, at any step", async () => {
     await page.locator(".lesson-step", { hasText: "What flows on" }).waitFor();
     await page.locator(".said", { hasText: own }).waitFor();
     await page.locator(".vector").first().waitFor();
+    // A link may name a sentence that the file holds.
+    const wide = text.sentences[1]!.text;
+    await page.goto(`${lessonOnDisk(own, "--model", "lesson")}#${new URLSearchParams({ lesson: "who", text: wide })}`);
+    await page.locator("p.said", { hasText: wide }).first().waitFor();
+    await page.locator(".lesson-step", { hasText: "Who is" }).waitFor();
     // The others can be chosen, and it again.
     const choice = page.getByLabel(text.ui.choose);
     for (const one of [kSentence, own]) {
