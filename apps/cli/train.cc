@@ -6,7 +6,9 @@
 
 #include <csignal>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -120,20 +122,41 @@ CLI::Validator number_where(bool zero, const char* what,
           ""};
 }
 
+// Number of the nth line of the text, from 1, that begins with the name; 0: there is none.
+int line_of(const std::string& text, const std::string& name, int nth) {
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    line.erase(0, line.find_first_not_of(" \t"));
+    const bool named = line.compare(0, name.size(), name) == 0 &&
+                       line.find_first_of(" \t\r=", name.size()) <= name.size();
+    if ((named || line == name) && nth-- == 0) return number;
+  }
+  return 0;
+}
+
 // Options of the file that the command line does not give.
 void read_options(CLI::App* verb, const std::string& path) {
   if (path.empty()) return;
-  std::istringstream text(read_text_file(path, 1 << 20));
-  for (const CLI::ConfigItem& item : verb->get_config_formatter_base()->from_config(text)) {
+  const std::string text = read_text_file(path, 1 << 20);
+  std::istringstream stream(text);
+  std::map<std::string, int> seen;
+  std::set<CLI::Option*> own;
+  for (const CLI::ConfigItem& item : verb->get_config_formatter_base()->from_config(stream)) {
+    const int line = line_of(text, item.name, seen[item.name]++);
+    const std::string place =
+        line > 0 ? fmt::format("line {}: {}", line, item.name) : item.fullname();
     CLI::Option* const option = verb->get_option_no_throw("--" + item.name);
     if (option == nullptr || !item.parents.empty())
-      throw Error::at(path, item.fullname(), "the name of an option", "none of that name");
+      throw Error::at(path, place, "the name of an option", "none of that name");
+    if (own.contains(option)) throw Error::at(path, place, "each option once", "it a second time");
     if (option->count() > 0) continue;
-    option->add_result(item.inputs);
+    own.insert(option);
     try {
+      option->add_result(item.inputs);
       option->run_callback();
     } catch (const CLI::ParseError& error) {
-      throw Error(fmt::format("{}: {}", path, error.what()), Error::Kind::kUsage);
+      throw Error(fmt::format("{}: {}: {}", path, place, error.what()), Error::Kind::kUsage);
     }
   }
 }

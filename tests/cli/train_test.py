@@ -180,16 +180,19 @@ class Train(TrainCase):
         for option, value in (("--beta1", 1), ("--beta2", 1), ("--decay", -1), ("--clip", "nan"),
                               ("--rate", "inf"), ("--held-out", 1), ("--init-output", -1)):
             self.assertIn(option + ": expected", error(self.corpus, *out, option, value, status=2))
-        (self.folder / "options").write_text("rate = abc\n")
-        self.assertIn("options: --rate: expected a number",
-                      error(self.corpus, *out, "--options", self.folder / "options", status=2))
+        options = self.folder / "options"
+        for text, status, said in (
+                ("# fast\n\n rate = abc\n", 2, "line 3: rate: --rate: expected a number"),
+                ("steps = 2\nstepps = 3\n", 1, "line 2: stepps: expected the name of an option"),
+                ("rate = 1\nsteps = 2\nrate=2\n", 1, "line 3: rate: expected each option once"),
+                ("curve = round\n", 2, "line 1: curve: --curve: round not in")):
+            options.write_text(text)
+            self.assertIn(f"{options}: {said}",
+                          error(self.corpus, *out, "--options", options, status=status))
         self.assertIn("absent: expected a run to go on with",
                       error(self.corpus, *small(steps=2), "-o", self.folder / "absent", "--resume"))
         self.assertFalse((self.folder / "absent").exists())
         self.assertIn("--output: expected a folder", error(self.corpus, "--steps", 2, status=2))
-        (self.folder / "options").write_text("stepps = 3\n")
-        self.assertIn("stepps: expected the name of an option",
-                      error(self.corpus, *out, "--options", self.folder / "options"))
         self.assertIn("hidden_size: expected a size", error(self.corpus, *out, "--pieces", 60,
                                                             "--width", 1 << 40))
 
@@ -257,6 +260,9 @@ class Train(TrainCase):
         found = re.search(r"step \d+: .*layer \d+: .*last good checkpoint is (.*step-0.*)",
                           nan.stderr.decode())
         self.assertTrue(found, nan.stderr.decode())
+        drawn = (self.folder / "nan/curves.svg").read_text()  # up to where it ended
+        self.assertIn("</svg>", drawn)
+        self.assertNotIn("nan,", drawn)
         shown = regard("show", "the dog barks .", "--model", found[1], "--format", "json")
         self.assertEqual(shown.returncode, 0, shown.stderr.decode())
 
