@@ -206,6 +206,8 @@ void show(Context& context, const Options& options) {
       throw usage("--run: expected the formats text, json, png, svg, pdf or html");
     if (format == Format::kHtml) check_page(request);
     const std::optional<PictureFormat> picture = picture_format(format);
+    if (options.drawn == "links")
+      throw usage("--view links: with --run the checkpoints are drawn as grids, expected grid");
     if (picture && (options.all_heads || options.word))
       throw usage(
           "--run: a picture shows one head's map at each checkpoint, so --all-heads and "

@@ -59,8 +59,10 @@ class Watch(TrainCase):
         self.assertRegex(text.stdout.decode(), r"step 0\n(.|\n)*step 10  loss \d(.|\n)*"
                          r"step 20  loss \d+\.\d+  held out \d+\.\d+\nL\dH\d:  entropy \d")
         for bad, status in (([self.folder / "absent"], 1), ([run, "-o", self.folder / "x.csv"], 2),
-                            ([run, "-o", self.folder / "x.png", "--all-heads"], 2)):
+                            ([run, "-o", self.folder / "x.png", "--all-heads"], 2),
+                            ([run, "-o", self.folder / "x.png", "--view", "links"], 2)):
             self.assertEqual(regard("show", "a", "--run", *bad).returncode, status)
+            self.assertFalse((self.folder / "x.png").exists())
 
     def test_draws_a_strip_of_maps_on_one_scale(self):
         self.train("run", steps=20, save_every=10, evaluate_every=10)
