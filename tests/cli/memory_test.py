@@ -10,7 +10,7 @@ import struct
 import subprocess
 import unittest
 
-from cli_test import BINARY, CliTest
+from program import BINARY, CliTest
 
 LAYERS, HEADS, DIM, WIDTH, MLP, TOKENS = 24, 8, 32, 256, 64, 2048
 # Queries, keys and values of a layer.

@@ -9,7 +9,7 @@ import json
 import os
 import unittest
 
-from cli_test import CliTest, numbers, read_npy
+from program import CliTest, numbers, read_npy
 from safetensors_file import read_safetensors
 
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "models")
