@@ -31,7 +31,8 @@ def run_at(address, **wanted):
     with urllib.request.urlopen(f"{address}api/runs/{run}/events", timeout=60) as events:
         done = events.read().decode()
     trace = re.search(r'event: done\ndata: .*?"trace": *"([^"]+)"', done)
-    assert trace, done
+    if not trace:  # the server ended before the run did
+        raise ConnectionError(done)
     return get(f"{address}api/traces/{trace[1]}")
 
 
