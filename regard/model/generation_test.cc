@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -119,6 +121,70 @@ TEST(BeamSearch, EqualsTransformersWhereTextsEnd) {
     for (std::int64_t i = 0; i < 9; ++i)
       input.ids.push_back((static_cast<std::int64_t>(s) * 11 + 7 * i + 3) % 58 + 3);
     EXPECT_EQ(generate(model, input, {.tokens = 12, .beams = 4}), expected[s]) << s;
+  }
+}
+
+// The folder's generation_config.json wins over config.json, as in generate() of transformers.
+class GenerationConfig : public testing::Test {
+ protected:
+  GenerationConfig() {
+    fs::create_directories(folder_);
+    for (const char* name : {"config.json", "model.safetensors"})
+      fs::copy_file(kGolden / "models" / "llama" / name, folder_ / name,
+                    fs::copy_options::overwrite_existing);
+  }
+  ~GenerationConfig() override { fs::remove_all(folder_); }
+  void write(const std::string& text) const {
+    std::ofstream(folder_ / "generation_config.json") << text;
+  }
+
+  // A folder for each test, since they may run at the same time.
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+};
+
+// The text goes on to the first of them and keeps it.
+TEST_F(GenerationConfig, NamesTheTokensThatEndAText) {
+  write(R"({"eos_token_id": [60, 59], "do_sample": true, "temperature": 0.7})");
+  const Model model = Model::open(folder_.string());
+  EXPECT_EQ(model.spec().ends, (std::vector<std::int64_t>{60, 59}));
+  EXPECT_TRUE(model.spec().notes.empty());
+  ModelInput input;
+  for (std::int64_t i = 0; i < 9; ++i) input.ids.push_back((11 + 7 * i + 3) % 58 + 3);
+  const std::vector<std::int64_t> free =
+      generate(model, input, {.tokens = 12, .stop_at_end = false});
+  const auto end =
+      std::find_if(free.begin(), free.end(), [](std::int64_t id) { return id == 59 || id == 60; });
+  ASSERT_NE(end, free.end());
+  EXPECT_EQ(generate(model, input, {.tokens = 12}),
+            (std::vector<std::int64_t>(free.begin(), end + 1)));
+}
+
+TEST_F(GenerationConfig, WithoutEndsLeavesThoseOfTheConfiguration) {
+  const auto before = Model::open(folder_.string()).spec().ends;
+  write(R"({"eos_token_id": null, "num_beams": 1, "repetition_penalty": 1.0})");
+  const Model model = Model::open(folder_.string());
+  EXPECT_EQ(model.spec().ends, before);
+  EXPECT_TRUE(model.spec().notes.empty());
+}
+
+TEST_F(GenerationConfig, KeysThatAreNotObeyedAreNoted) {
+  write(R"({"bad_words_ids": [[1]], "forced_bos_token_id": 7, "num_beams": 4, "min_length": 0})");
+  EXPECT_EQ(
+      Model::open(folder_.string()).spec().notes,
+      std::vector<std::string>{"generation_config.json: not obeyed by generate: \"bad_words_ids\", "
+                               "\"forced_bos_token_id\", \"num_beams\""});
+}
+
+TEST_F(GenerationConfig, ThatIsBrokenIsAnErrorThatNamesIt) {
+  write("{\"eos_token_id\": [1, \"two\"]}");
+  try {
+    Model::open(folder_.string());
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("generation_config.json"), std::string::npos) << what;
+    EXPECT_NE(what.find("eos_token_id"), std::string::npos) << what;
   }
 }
 

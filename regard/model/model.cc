@@ -11,6 +11,7 @@
 
 #include "regard/kernels/matmul.h"
 #include "regard/kernels/normalize.h"
+#include "regard/model/config.h"
 #include "regard/model/gguf_spec.h"
 #include "regard/model/pass.h"
 #include "regard/model/weights.h"
@@ -162,6 +163,42 @@ void check_input(const ModelInput& input, std::int64_t before) {
     throw Error("model input: ids, token types and mask must have the same length");
 }
 
+// What transformers' generate() takes from generation_config.json: where it names tokens that end a
+// text, they stand for config.json's. A key that would change the text and is not obeyed is noted.
+void read_generation_config(const std::filesystem::path& folder, ModelSpec* spec) {
+  const std::string path = (folder / "generation_config.json").string();
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  const JsonDocument document = JsonDocument::parse(read_text_file(path, 16 << 20), path);
+  Config config(document.root());
+  if (config.has("eos_token_id")) spec->ends = config.ids("eos_token_id");
+  std::string others;
+  // With the value that changes nothing; none: any value would.
+  using Inert = std::optional<double>;
+  for (const auto& [key, inert] : {std::pair<std::string_view, Inert>{"bad_words_ids", {}},
+                                   {"suppress_tokens", {}},
+                                   {"begin_suppress_tokens", {}},
+                                   {"sequence_bias", {}},
+                                   {"forced_bos_token_id", {}},
+                                   {"forced_eos_token_id", {}},
+                                   {"exponential_decay_length_penalty", {}},
+                                   {"repetition_penalty", 1},
+                                   {"encoder_repetition_penalty", 1},
+                                   {"no_repeat_ngram_size", 0},
+                                   {"encoder_no_repeat_ngram_size", 0},
+                                   {"min_length", 0},
+                                   {"min_new_tokens", 0},
+                                   {"guidance_scale", 1},
+                                   {"num_beams", 1},
+                                   {"length_penalty", 1}}) {
+    const std::optional<Json> value = config.find(key);
+    if (value && !(inert && value->number() == *inert))
+      others += fmt::format("{}\"{}\"", others.empty() ? "" : ", ", key);
+  }
+  if (!others.empty())
+    spec->notes.push_back("generation_config.json: not obeyed by generate: " + others);
+}
+
 }  // namespace
 
 ModelSpec Model::read_spec(const Checkpoint& checkpoint) {
@@ -171,7 +208,9 @@ ModelSpec Model::read_spec(const Checkpoint& checkpoint) {
       std::filesystem::is_directory(place) ? place : place.parent_path();
   const std::string path = (folder / "config.json").string();
   const JsonDocument config = JsonDocument::parse(read_text_file(path, 16 << 20), path);
-  return read_model_spec(config.root());
+  ModelSpec spec = read_model_spec(config.root());
+  read_generation_config(folder, &spec);
+  return spec;
 }
 
 Model Model::open(const std::string& path, bool untrained) {
