@@ -98,7 +98,7 @@ void add_compare(CLI::App& app, Context& context) {
   CLI::App* verb = add_verb(
       app, context, "compare", "Two heads, models or texts against each other, word by word",
       "regard compare \"The animal didn't cross the street because it was too tired.\" --with-text "
-      "\"The animal didn't cross the street because it was too wide.\" --head L1H3");
+      "\"The animal didn't cross the street because it was too wide.\" --head L2H3");
   auto options = std::make_shared<Options>();
   add_input(verb, &options->input);
   verb->add_option("--layer", options->layer, "Only this layer, from 0");

@@ -75,7 +75,7 @@ void tile(Context& context, const Options& options) {
 
 void add_tile(CLI::App& app, Context& context) {
   CLI::App* verb = add_verb(app, context, "tile", "A part of one head's map out of a trace, pooled",
-                            "regard tile /tmp/t.safetensors --head L1H3 --size 4 --pool max -o "
+                            "regard tile /tmp/t.safetensors --head L2H3 --size 4 --pool max -o "
                             "/tmp/tile.npy   (after the example of record)");
   auto options = std::make_shared<Options>();
   verb->add_option("TRACE", options->trace, "A trace file, from `regard record`")->required();

@@ -53,9 +53,11 @@ mkdir -p "$here/traces"
 rm -f "$here"/traces/*
 last=$((documents / 96))
 for step in 0 400 800 1200 1600 2400 3200 4800 6400 8000 10000 12000 14000 16000 "$last"; do
+  at=$best/checkpoints/$(printf 'step-%08d' "$step")
+  ((step < last)) || at=$here/model # the same in half precision
   for property in tired wide; do
     "$regard" record "The animal didn't cross the street because it was too $property." \
-      --model "$best/checkpoints/$(printf 'step-%08d' "$step")" \
+      --model "$at" \
       -o "$here/traces/$(printf 'step-%05d' "$step")-$property.safetensors"
   done
   # The mean of the last 100 steps' losses.

@@ -16,7 +16,7 @@ async function asking(body: (page: Page, errors: string[]) => Promise<void>, ...
   const server = await serve(0, "--model", "lesson", ...words);
   const { page, errors } = await tab(server.origin);
   try {
-    await page.goto(`${server.origin}/#${new URLSearchParams({ lesson: "ask", text: kSentence, model: "lesson", head: "L1H3" })}`);
+    await page.goto(`${server.origin}/#${new URLSearchParams({ lesson: "ask", text: kSentence, model: "lesson", head: "L2H3" })}`);
     await page.locator(".ask-questions").waitFor();
     await body(page, errors);
     assert.deepEqual(errors, []);
@@ -69,7 +69,7 @@ test("what changes with another word: both shares are those of regard show", () 
   asking(async (page) => {
     await page.getByRole("button", { name: "What changes if I write wide instead of tired?" }).click();
     const share = (sentence: string, word: string) => {
-      const map = output<Shown>("show", sentence, "--model", "lesson", "--head", "L1H3");
+      const map = output<Shown>("show", sentence, "--model", "lesson", "--head", "L2H3");
       const find = (name: string) => map.words.findIndex((w) => w.text === name);
       return map.heads[0]!.weights[find("it")]![find(word)]!.toFixed(3);
     };
@@ -133,7 +133,7 @@ test("a free question goes to the service with the numbers of the run, and its a
       assert.equal(await reply.locator("b").count(), 0);
       assert.ok((await reply.locator("figcaption").textContent())!.includes("It can be wrong"));
       assert.equal(asked[0]!.path, "/v1/chat/completions");
-      const map = output<Shown>("show", kSentence, "--model", "lesson", "--head", "L1H3");
+      const map = output<Shown>("show", kSentence, "--model", "lesson", "--head", "L2H3");
       const weight = map.heads[0]!.weights[7]![1]!;
       assert.ok(asked[0]!.body.includes("Why does it look at animal?"));
       assert.match(asked[0]!.body, /it attends to animal: \d/);

@@ -7,7 +7,7 @@ import type { Page } from "playwright-core";
 
 import { kSentence, output, serve, tab, trained } from "./harness";
 
-const kHead = "L1H3";
+const kHead = "L2H3";
 const kTwin = "before training";
 
 interface Explained {

@@ -9,7 +9,7 @@ import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import text from "../../src/lesson/en.json";
 import { axe, kSentence, output, serve, setDark, tab } from "./harness";
 
-const kHead = "L1H3";
+const kHead = "L2H3";
 const kPlaces = [...text.steps.map((step) => step.id), "quiz", "ask"];
 type Question = (typeof text.quiz.questions)[number];
 
