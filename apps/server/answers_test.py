@@ -149,10 +149,10 @@ class Answers(ServerTest):
         trace = self.server.run(model="lesson", text="The animal was tired.")
         info = self.server.json("GET", f"/api/traces/{trace}")
         self.assertEqual((info["model"], len(info["layers"])), ("lesson", 3))
-        self.assertEqual((info["choice"]["head"]["layer"], info["choice"]["head"]["head"]), (1, 3))
+        self.assertEqual((info["choice"]["head"]["layer"], info["choice"]["head"]["head"]), (2, 3))
         self.assertEqual(info["notes"], [])  # of one head, not of the mean
         mean = [(one["kind"], one["layer"], one["head"]) for one in info["choice"]["mean"]]
-        self.assertEqual(mean, [("self", 1, 3), ("self", 0, 0)])
+        self.assertEqual(mean, [("self", 2, 3), ("self", 0, 0)])
 
     def test_the_export_of_several_heads_is_their_mean(self):
         trace = self.server.run(model="lesson", text="The animal was tired.")

@@ -152,7 +152,9 @@ class Bench(unittest.TestCase):
         for row in kernels + report["forward"]:
             self.assertGreater(row["seconds"], 0)
             if row["kernel"] != "softmax":
-                self.assertGreater(row["peak_share"], 0)
+                if row["peak_share"] is not None:  # other programs disturbed it
+                    self.assertGreater(row["peak_share"], 0)
+                    self.assertLessEqual(row["peak_share"], 1)
         self.assertIn(b"measuring: ", done.stderr)
         self.check_operations(kernels + report["forward"])
 
