@@ -95,7 +95,30 @@ class UseTest(CliTest):
     def test_settings_that_make_no_sense_are_named(self):
         self.bad(2, "models", "list", REGARD_THREADS="many", says=["REGARD_THREADS"])
         self.bad(2, "models", "list", SOURCE_DATE_EPOCH="now", says=["SOURCE_DATE_EPOCH"])
-        self.assertIn(self.run_regard("models", "list", REGARD_ISA="abacus").returncode, (1, 2))
+        self.bad(2, "models", "list", REGARD_ISA="abacus", says=["abacus"])
+
+    def test_each_instruction_set_of_the_machine_can_be_forced(self):
+        line = next(line for line in self.good("--version").decode().splitlines()
+                    if line.startswith("instruction set"))
+        names = line.partition("(of ")[2].rstrip(")").split(", ")
+        self.assertIn("scalar", names)
+        rows = []
+        for name in names:
+            self.assertIn(f"instruction set {name} (", self.good("--version", REGARD_ISA=name).decode())
+            shown = json.loads(self.good("show", SENTENCE, "--format", "json", REGARD_ISA=name))
+            rows.append(sum(shown["heads"][0]["weights"], []))
+        for other in rows[1:]:
+            for a, b in zip(rows[0], other):
+                self.assertAlmostEqual(a, b, delta=1e-5)
+
+    def test_a_text_without_quotes_or_verb_and_a_files_name_are_answered_as_such(self):
+        self.bad(2, "show", "The", "animal", "slept", says=["animal", "quotes"])
+        self.bad(2, SENTENCE, says=["verb", "regard show"])
+        name = self.path("story.txt")
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(SENTENCE)
+        self.assertIn(f"@{name}", self.run_regard("show", name).stderr.decode())
+        self.assertEqual(self.run_regard("show", "@" + name).stderr, b"")
 
     def test_without_a_cache_folder_the_list_says_how_to_name_one(self):
         self.assertIn(b"REGARD_CACHE", self.good("models", "list", HOME=""))
