@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lesson: steps to read and try, a quiz, questions and a glossary, all on the current trace.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { headName, headsName, sameHead, type HeadMeasure } from "../data/types";
 import { percent } from "../lib/grid";
@@ -70,6 +70,9 @@ export function LessonPage() {
   useEffect(() => {
     if (!kept.value.steps.includes(here.id)) keepThis({ steps: [...kept.value.steps, here.id] });
     if (!lesson().steps.some((one) => one.id === here.id)) knowsLesson(); // they came to the end
+  }, [here.id]);
+  // As soon as the step is there, so that the next key is the new step's.
+  useLayoutEffect(() => {
     if (!first.current) title.current?.focus();
     first.current = false;
   }, [here.id]);
