@@ -124,6 +124,12 @@ def share(program, model, records, parts, jobs, view=()):
     return total
 
 
+def read_parts(path):
+    """{word: its part of speech}, as `lesson_corpus --words` writes them."""
+    with open(path, encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split("\t") for line in file)
+
+
 def read(path, limit):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file][:limit]
@@ -141,8 +147,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("splits", nargs="+")
     options = parser.parse_args()
-    with open(options.words, encoding="utf-8") as file:
-        parts = dict(line.rstrip("\n").split("\t") for line in file)
+    parts = read_parts(options.words)
     validation = read(options.validation, options.limit)
     distance = max(offsets(validation).items(), key=lambda pair: pair[1])[0]
     peers = []

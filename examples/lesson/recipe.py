@@ -14,6 +14,8 @@ import sys
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from measure import read_parts
+
 LETTERS = string.ascii_lowercase + "ßæøœłđðþ" + string.digits
 SIGNS = string.punctuation + "–—…“”„«»‹›€£§°·•¡¿"
 
@@ -62,8 +64,7 @@ def build_tokenizer(words):
 
 def main():
     words_file, folder = sys.argv[1:]
-    with open(words_file, encoding="utf-8") as file:
-        parts = dict(line.rstrip("\n").split("\t") for line in file)
+    parts = read_parts(words_file)
     os.makedirs(folder, exist_ok=True)
     build_tokenizer(parts).save(f"{folder}/tokenizer.json")
     for name, kind in CORRUPTION["classes"].items():

@@ -66,11 +66,15 @@ class GoldenTest(GoldenCase):
             json.dump(config, file)
         self.bad(1, "show", "--model", folder, "--ids", "1,2", says=["attention_twist"])
 
-    def test_broken_weights_are_one_line_that_names_the_file(self):
-        folder = self.copy_model()
+    def weights_of(self, folder):
+        """The model's file of weights, and its bytes."""
         weights = os.path.join(folder, "model.safetensors")
         with open(weights, "rb") as file:
-            whole = file.read()
+            return weights, file.read()
+
+    def test_broken_weights_are_one_line_that_names_the_file(self):
+        folder = self.copy_model()
+        weights, whole = self.weights_of(folder)
         for content in (b"", whole[:7], whole[:100], whole[:-1], whole + b"x",
                         struct.pack("<Q", 1 << 63) + whole[8:]):
             with open(weights, "wb") as file:
@@ -79,9 +83,7 @@ class GoldenTest(GoldenCase):
 
     def test_weights_that_are_no_numbers_are_an_error(self):
         folder = self.copy_model()
-        weights = os.path.join(folder, "model.safetensors")
-        with open(weights, "rb") as file:
-            whole = file.read()
+        weights, whole = self.weights_of(folder)
         size = 8 + struct.unpack("<Q", whole[:8])[0]
         with open(weights, "wb") as file:
             file.write(whole[:size] + b"\xff" * (len(whole) - size))
